@@ -1,0 +1,108 @@
+package sip
+
+import (
+	"context"
+	"crypto/x509"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+
+	"karat/internal/secret"
+)
+
+// Account is a user at a SIP provider.
+type Account struct {
+	AOR       string // sip:alice@example.org
+	Registrar string // sip:host:port;transport=tls; empty: the AOR's domain
+	AuthUser  string // empty: the AOR's user
+	Password  secret.Bytes
+	// Roots are trusted beside the system's when not nil (--ca).
+	Roots *x509.CertPool
+	// ContactUser forces the user part of Contact where a provider demands it;
+	// empty: 16 random bytes, new with each registration.
+	ContactUser string
+}
+
+// Config is what an Agent is made of.
+type Config struct {
+	// Account may be nil: then only direct calls, sip:user@host:port.
+	Account *Account
+	// Listen says where direct calls are received: "udp:127.0.0.1:5060". Empty
+	// with an account: only the flow to the registrar is open.
+	Listen []string
+	Logger *slog.Logger
+	// Network opens sockets; nil: the machine's. Tests give an in-memory one.
+	Network Network
+}
+
+// Network opens sockets.
+type Network interface {
+	ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error)
+	Listen(ctx context.Context, network, address string) (net.Listener, error)
+	Dial(ctx context.Context, network, address string) (net.Conn, error)
+	// LocalFor is the local address that packets to that address leave from,
+	// needed for c= lines.
+	LocalFor(remote netip.Addr) (netip.Addr, error)
+}
+
+// Event is what an Agent tells its owner: Registered, RegistrationLost, Incoming.
+type Event interface{ event() }
+
+// Registered: the registrar has accepted us, until Expires from now.
+type Registered struct{ Expires time.Duration }
+
+// RegistrationLost: it has not, or no longer; Why is a sentence. Retry is when
+// the next attempt comes (0: none, the user must act).
+type RegistrationLost struct {
+	Why   error
+	Retry time.Duration
+}
+
+// Incoming is a call that came in. It has been answered 100, and is answered
+// 180 after 200 ms whatever happens.
+type Incoming struct{ Call *Call }
+
+func (Registered) event()       {}
+func (RegistrationLost) event() {}
+func (Incoming) event()         {}
+
+// CallEvent is what a Call tells its owner: Progress, Answered, Reoffered,
+// Failed, Ended.
+type CallEvent interface{ callEvent() }
+
+// Progress is a provisional answer of one fork (18x). SDP is nil without one.
+type Progress struct {
+	Fork int // numbered from 1 in order of appearance (To-tag)
+	Code int
+	SDP  []byte
+}
+
+// Answered: the call is up. The ACK has been sent (or received).
+type Answered struct {
+	Fork int
+	SDP  []byte // the peer's answer; for incoming calls nil
+}
+
+// Reoffered: the peer sent a re-INVITE or UPDATE. Exactly one of Call.Accept
+// and Call.Refuse must follow.
+type Reoffered struct{ SDP []byte }
+
+// Failed: an outgoing call was not answered. Code is the final SIP code (0: no
+// answer came at all), Why a sentence.
+type Failed struct {
+	Code int
+	Why  error
+}
+
+// Ended: an established call, or an incoming one, is over. It is the last event.
+type Ended struct {
+	ByPeer bool
+	Why    error // nil: a normal hang-up
+}
+
+func (Progress) callEvent()  {}
+func (Answered) callEvent()  {}
+func (Reoffered) callEvent() {}
+func (Failed) callEvent()    {}
+func (Ended) callEvent()     {}

@@ -1,0 +1,99 @@
+package assay
+
+// Promise is one of the twelve.
+type Promise string
+
+// The promises, in the order they are shown.
+const (
+	Default      Promise = "default"
+	Participants Promise = "participants"
+	Unforged     Promise = "unforged"
+	Unnoticed    Promise = "unnoticed"
+	Unlinked     Promise = "unlinked"
+	Anonymity    Promise = "anonymity"
+	Undisclosed  Promise = "undisclosed"
+	SilentLeave  Promise = "silent-leave"
+	OffRecord    Promise = "off-record"
+	Letterbox    Promise = "letterbox"
+	NoFeedback   Promise = "no-feedback"
+	OwnRecord    Promise = "own-record"
+)
+
+// Verdict on one promise.
+type Verdict string
+
+// The verdicts.
+const (
+	Held        Verdict = "held"
+	Broken      Verdict = "broken"
+	Unconfirmed Verdict = "unconfirmed" // it may hold, someone has yet to check
+	NotOffered  Verdict = "not offered"
+)
+
+// Finding is the verdict on one promise, and its reason in a sentence that a
+// person understands.
+type Finding struct {
+	Promise Promise
+	Verdict Verdict
+	Why     string
+}
+
+// Report is the assay of one call.
+type Report struct {
+	// Private: default holds, ZRTP is secure, nothing mismatched and nothing
+	// was downgraded. Exit 0, green.
+	Private  bool
+	Findings []Finding // all twelve, in order
+}
+
+// MediaOffer is what the peer's SDP allowed.
+type MediaOffer int
+
+// The kinds of offer told apart.
+const (
+	OfferUnknown MediaOffer = iota
+	OfferRTP                // RTP/AVP: ZRTP can run
+	OfferSDES               // keys in the signalling only
+	OfferDTLS               // DTLS-SRTP only
+	OfferNoAudio
+)
+
+// Facts about a call, as far as they are known now.
+type Facts struct {
+	Outgoing bool
+	Offer    MediaOffer
+	// HashSignalled: the peer's SDP had a=zrtp-hash. HashMatched: its Hello
+	// matched it. HashMismatch: it did not.
+	HashSignalled, HashMatched, HashMismatch bool
+	// NoHello: the peer stayed silent to Hello.
+	NoHello bool
+	// ZRTPFailed is the reason of a failed exchange, a sentence; empty: none.
+	ZRTPFailed string
+	Secure     bool
+	// As negotiated, by their ZRTP names.
+	KeyAgreement, Hash, Cipher, AuthTag, SASType string
+	Known, Continuity, Mismatch                  bool
+	Verified, PeerVerified                       bool
+	// MismatchResolved: the user compared the SAS after a mismatch.
+	MismatchResolved bool
+	// NameChanged: the ZID was verified under another name (VerifiedName).
+	NameChanged  bool
+	VerifiedName string
+	// BestBefore is the strongest key agreement ever used with this peer.
+	BestBefore string
+	// Downgrade: a re-INVITE asked for less.
+	Downgrade bool
+	Disclosed bool
+	// VoiceBeforeSecure counts voice packets that left before keys were agreed:
+	// must be 0.
+	VoiceBeforeSecure int
+	// SignallingTLS: the flow to the provider is TLS. Relay: media goes by relay
+	// only. KeyFile: the store's key lies in a file beside it. ContactUser: the
+	// provider forced a fixed Contact user.
+	SignallingTLS, Relay, KeyFile, ContactUser bool
+	// Direct: a call without a provider.
+	Direct bool
+}
+
+// Policy is what the user demands of a call.
+type Policy struct{ RequireVerified bool }

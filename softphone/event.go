@@ -1,0 +1,140 @@
+package softphone
+
+import (
+	"time"
+
+	"karat/softphone/assay"
+)
+
+// Event is what the phone tells whoever shows it. softphone/view makes of them
+// what a person sees.
+type Event interface{ event() }
+
+// Head is common to all events.
+type Head struct {
+	Time time.Time
+	// Call is the call's id on this phone; empty for the phone's own events.
+	Call string
+}
+
+// Registered: the provider knows where we are.
+type Registered struct {
+	Head
+	Account string
+}
+
+// RegistrationLost: it does not, or no longer. Retry 0: the user must act.
+type RegistrationLost struct {
+	Head
+	Account string
+	Why     string
+	Retry   time.Duration
+}
+
+// Incoming: someone calls. Everything known before anything is sent.
+type Incoming struct {
+	Head
+	// From is what the caller claims to be; nobody has checked it.
+	From string
+	// Known says in a sentence what is known: offers ZRTP, hash present, ...
+	Known []string
+	// Refused: policy has refused it already; Why says why. The caller hears
+	// "no answer" after 45 s like everyone.
+	Refused bool
+	Why     string
+}
+
+// Dialing: our call is on its way.
+type Dialing struct {
+	Head
+	To string
+}
+
+// Ringing: the other end rings.
+type Ringing struct{ Head }
+
+// Answered: the call is up; keys are being agreed and nothing is heard yet.
+type Answered struct{ Head }
+
+// Secure: keys are agreed and confirmed.
+type Secure struct {
+	Head
+	SAS                                          string
+	KeyAgreement, Hash, Cipher, AuthTag, SASType string
+	Verified                                     bool
+	Continuity                                   bool
+	// Elapsed from our first Hello to here.
+	Elapsed time.Duration
+}
+
+// Mismatch: this device is known and shows none of the secrets we share: the
+// strongest alarm. The microphone stays closed until the SAS was compared.
+type Mismatch struct {
+	Head
+	Name string // the contact's, empty when never named
+}
+
+// Talking: the policy is met and the microphone is open.
+type Talking struct{ Head }
+
+// Assayed: the assay has changed.
+type Assayed struct {
+	Head
+	Report assay.Report
+}
+
+// Media: the voice's figures, each second.
+type Media struct {
+	Head
+	Sent, Received, Lost, Concealed uint64
+	RTT, Jitter, Delay              time.Duration
+}
+
+// Refused: the call would not have been private. Why is one sentence: what
+// happened and what can be done.
+type Refused struct {
+	Head
+	Why string
+}
+
+// Notice is something the user should know: a store opened after a rollback, a
+// contact under another name.
+type Notice struct {
+	Head
+	Text string
+}
+
+// Ended is the last event of a call.
+type Ended struct {
+	Head
+	Why     string
+	Talked  time.Duration // since answer
+	Outcome Outcome
+}
+
+// Outcome of a call, as scripts see it.
+type Outcome int
+
+// The outcomes; cli makes exit codes of them.
+const (
+	Private     Outcome = iota // was private and ended, by either side
+	Failed                     // an internal failure
+	NotPrivate                 // refused: it would not have been private
+	NotAnswered                // nobody answered
+	Unreachable                // network or registration
+)
+
+func (Registered) event()       {}
+func (RegistrationLost) event() {}
+func (Incoming) event()         {}
+func (Dialing) event()          {}
+func (Ringing) event()          {}
+func (Answered) event()         {}
+func (Secure) event()           {}
+func (Mismatch) event()         {}
+func (Talking) event()          {}
+func (Assayed) event()          {}
+func (Media) event()            {}
+func (Refused) event()          {}
+func (Notice) event()           {}
+func (Ended) event()            {}

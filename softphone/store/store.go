@@ -1,0 +1,48 @@
+package store
+
+import (
+	"time"
+
+	"karat/internal/secret"
+)
+
+// Contact is a person: a name, and a peer for each of their devices.
+type Contact struct {
+	Name  string
+	URIs  []string // SIP addresses, for calling
+	Peers []Peer
+}
+
+// Peer is one device of a contact (or of someone not named yet): what ZRTP has
+// to remember about it.
+type Peer struct {
+	// OwnZID is the ZID that we show to this peer, ZID the peer's.
+	OwnZID, ZID [12]byte
+	// RS1 and RS2 are retained secrets; RS2 is always the one that last matched.
+	RS1, RS2               secret.Bytes
+	RS1Expires, RS2Expires time.Time // zero: never
+	// RequestKey recognises the peer's requests (not made yet: absent).
+	RequestKey secret.Bytes
+	// Verified: the SAS was compared; VerifiedName is the name it was compared
+	// under, so that the same ZID calling under another name is noticed.
+	Verified     bool
+	VerifiedName string
+	// BestKeyAgreement is the strongest key agreement ever used with it, as in
+	// ZRTP ("X255"): a weaker one later is a downgrade.
+	BestKeyAgreement string
+}
+
+// Account is a user at a provider.
+type Account struct {
+	AOR, Registrar, AuthUser string
+	Password                 secret.Bytes
+	CA                       []byte // PEM, trusted for this account; nil: the system's
+	ZID                      [12]byte
+	ContactUser              string
+}
+
+// Settings are the user's own.
+type Settings struct {
+	Microphone, Speaker string
+	History             bool // off: nothing about calls is kept
+}

@@ -1,0 +1,128 @@
+package zrtp
+
+import (
+	"io"
+	"time"
+
+	"karat/internal/secret"
+)
+
+// ZID is the 96-bit identifier of a ZRTP endpoint (RFC 6189, Section 4.9).
+type ZID [12]byte
+
+// Config is what one Session is made of. Nothing in it changes afterwards.
+type Config struct {
+	// ZID is ours for this stream.
+	ZID ZID
+	// SSRC is that of the RTP stream that will be encrypted.
+	SSRC uint32
+	// Algorithms lists what we offer, most wanted first. The zero value means
+	// DefaultAlgorithms.
+	Algorithms Algorithms
+	// PeerHelloHashes are the a=zrtp-hash values that signalling carried
+	// ("1.10 <64 hex digits>"); empty when it carried none. When there are any,
+	// a Hello that matches none of them ends the session (Section 8.1).
+	PeerHelloHashes []string
+	// Retained returns what is kept about the peer with this ZID; false for a
+	// ZID never met. It is called at most once and must not block.
+	Retained func(peer ZID) (Retained, bool)
+	// Expiry is our cache expiration interval for the new retained secret, in
+	// seconds on the wire: 0 keeps nothing, ExpiryNever keeps it for ever.
+	Expiry time.Duration
+	// Rand is the source of all random values; nil means crypto/rand.
+	Rand io.Reader
+}
+
+// Retained is what lasts between two calls with one peer (Section 4.9).
+type Retained struct {
+	RS1, RS2               secret.Bytes
+	RS1Expires, RS2Expires time.Time // zero: never
+	// Verified: the user compared the SAS, and no mismatch came since.
+	Verified bool
+}
+
+// Keys are the SRTP keys of one stream: the plain values that cross from zrtp
+// to media, each with its own memory. TagBits is 32 or 80 (HMAC-SHA1); Key is
+// 16 or 32 bytes, Salt 14.
+type Keys struct {
+	Send, Receive Direction
+	TagBits       int
+}
+
+// Direction is one direction's SRTP master key and salt.
+type Direction struct{ Key, Salt secret.Bytes }
+
+// Role of an endpoint in one exchange.
+type Role int
+
+// The roles; Section 4.2 decides.
+const (
+	RoleUnknown Role = iota
+	Initiator
+	Responder
+)
+
+// Event is something that the owner of a Session must hear of. The types are
+// PeerHello, Mismatch, KeysAgreed, Secure and Failed.
+type Event interface{ event() }
+
+// PeerHello: the first valid Hello of the peer has arrived.
+type PeerHello struct {
+	ZID ZID
+	// Bound: the Hello matched a signalled a=zrtp-hash. False with no hash
+	// signalled means a lower tier, not a failure.
+	Bound bool
+	// Client is the identifier that the peer gave itself; show it to no one
+	// but the user.
+	Client string
+}
+
+// Mismatch is the cache mismatch of Section 4.3.2: this ZID is known, and none
+// of its retained secrets matched. The strongest alarm there is; new secrets
+// must not be stored until the user has compared the SAS. A new ZID is not a
+// Mismatch.
+type Mismatch struct{}
+
+// KeysAgreed: SRTP from the peer may arrive from now on. Arm receiving with
+// Keys.Receive; send nothing before Secure. It always comes before Secure.
+type KeysAgreed struct{ Keys Keys }
+
+// Secure: both ends have confirmed the keys.
+type Secure struct {
+	Role Role
+	// SAS as it is read out: four base32 characters or two PGP words.
+	SAS string
+	// The five choices, by their four-character names of Section 5.1.2 to 5.1.6
+	// ("X255", "S384", "AES3", "HS80", "B256").
+	KeyAgreement, Hash, Cipher, AuthTag, SASType string
+	// Continuity: a retained secret matched, so this is the same peer as before.
+	Continuity bool
+	// Known: the ZID was known (Known without Continuity is a Mismatch).
+	Known bool
+	// Verified: both V flags are set (Section 7.1).
+	Verified bool
+	// PeerVerified is the peer's own V flag.
+	PeerVerified bool
+	// Disclosed: the peer's D flag, it says that it discloses keys (Section 11).
+	Disclosed bool
+	// Peer and Remember are to be stored: Remember replaces what was kept about
+	// Peer. When Mismatched is true only after the user has compared the SAS
+	// (Section 4.6.1.1). Remember without RS1 means: keep nothing (Section 4.9).
+	Peer       ZID
+	Remember   Retained
+	Mismatched bool
+}
+
+// Failed: the session is over and there are no keys. Err is a *ProtocolError
+// when the protocol has a code for it.
+type Failed struct {
+	Err error
+	// ByPeer: the peer sent the Error.
+	ByPeer bool
+}
+
+func (PeerHello) event()  {}
+func (Mismatch) event()   {}
+func (KeysAgreed) event() {}
+func (Secure) event()     {}
+func (Failed) event()     {}
