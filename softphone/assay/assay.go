@@ -69,18 +69,27 @@ type Facts struct {
 	NoHello bool
 	// ZRTPFailed is the reason of a failed exchange, a sentence; empty: none.
 	ZRTPFailed string
-	Secure     bool
+	// Secure: keys are agreed, and confirmed by both ends.
+	Secure bool
 	// As negotiated, by their ZRTP names.
 	KeyAgreement, Hash, Cipher, AuthTag, SASType string
-	Known, Continuity, Mismatch                  bool
-	Verified, PeerVerified                       bool
-	// MismatchResolved: the user compared the SAS after a mismatch.
+	// Known: the ZID was met before. Continuity: a retained secret matched.
+	// Mismatch: none did, although there are some.
+	Known, Continuity, Mismatch bool
+	// Verified: our user compared the SAS, in this call or in one from which
+	// continuity leads here. PeerVerified: the peer says that its user did.
+	Verified, PeerVerified bool
+	// MismatchResolved: the user compared the SAS after a mismatch, or after
+	// the name had changed, and it was the same on both ends.
 	MismatchResolved bool
 	// NameChanged: the ZID was verified under another name (VerifiedName).
 	NameChanged  bool
 	VerifiedName string
 	// BestBefore is the strongest key agreement ever used with this peer.
 	BestBefore string
+	// SASDiffers: the user compared the SAS, and the two ends read different
+	// ones.
+	SASDiffers bool
 	// Downgrade: a re-INVITE asked for less.
 	Downgrade bool
 	Disclosed bool
@@ -95,5 +104,21 @@ type Facts struct {
 	Direct bool
 }
 
-// Policy is what the user demands of a call.
-type Policy struct{ RequireVerified bool }
+// Promises lists the twelve in the order they are shown.
+func Promises() []Promise {
+	return []Promise{
+		Default, Participants, Unforged, Unnoticed, Unlinked, Anonymity,
+		Undisclosed, SilentLeave, OffRecord, Letterbox, NoFeedback, OwnRecord,
+	}
+}
+
+// Finding returns the verdict on one promise; the zero Finding for a promise
+// that does not exist.
+func (r Report) Finding(p Promise) Finding {
+	for _, f := range r.Findings {
+		if f.Promise == p {
+			return f
+		}
+	}
+	return Finding{}
+}

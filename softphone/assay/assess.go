@@ -1,0 +1,173 @@
+package assay
+
+import "fmt"
+
+// Assess finds a verdict for each of the twelve promises.
+func Assess(f Facts) Report {
+	findings := []Finding{
+		assessDefault(f),
+		assessParticipants(f),
+		assessUnforged(f),
+		{Unnoticed, NotOffered, whyUnnoticed(f)},
+		{Unlinked, NotOffered, whyUnlinked(f)},
+		{Anonymity, NotOffered, "Not built yet: the other end learns the address that you call from."},
+		{Undisclosed, NotOffered, whyUndisclosed(f)},
+		{SilentLeave, NotOffered, "Not built yet: hanging up shows, on the wire and to the ear."},
+		{OffRecord, NotOffered, "Not built yet: nothing in the call is signed, so its keys prove nothing, but the tool that forges recordings, and so persuades people of it, is missing."},
+		{Letterbox, NotOffered, "Not built yet: whoever calls you needs an address that leads to you or to your provider."},
+		{NoFeedback, Unconfirmed, whyNoFeedback(f)},
+		{OwnRecord, NotOffered, "Not built yet: Karat keeps no record of a call, and stops nobody else from keeping one."},
+	}
+	return Report{Private: private(f), Findings: findings}
+}
+
+// private: ZRTP is secure and there is nothing wrong.
+func private(f Facts) bool {
+	_, faulty := worst(f)
+	return f.Secure && f.Offer == OfferRTP && !faulty
+}
+
+func assessDefault(f Facts) Finding {
+	if x, found := worstFor(f, Default); found {
+		return Finding{Default, Broken, x.why(f)}
+	}
+	return Finding{Default, Held, whyDefault(f)}
+}
+
+func whyDefault(f Facts) string {
+	if _, faulty := worst(f); faulty {
+		return "The microphone is closed: nothing you say leaves."
+	}
+	switch {
+	case f.Secure:
+		return "Keys were agreed before the microphone could open, and nobody had to ask for it."
+	case f.Outgoing:
+		return "Nothing you say leaves before keys are agreed."
+	}
+	return "Nothing you say leaves before keys are agreed, and you can decline the call before anything is sent."
+}
+
+func assessParticipants(f Facts) Finding {
+	if x, found := worstFor(f, Participants); found {
+		return Finding{Participants, Broken, x.why(f)}
+	}
+	switch {
+	case !f.Secure:
+		return Finding{Participants, Unconfirmed, whyNoKeysYet(f)}
+	case f.Verified:
+		return Finding{Participants, Held, whyVerified(f) + " " + whyNotForever(f)}
+	}
+	return Finding{Participants, Unconfirmed, whyUnverified(f) + " " + whyNotForever(f)}
+}
+
+func whyNoKeysYet(f Facts) string {
+	switch {
+	case f.Offer == OfferUnknown:
+		return "No keys are agreed yet, and it is not known yet whether the other phone can."
+	case f.HashSignalled:
+		return "No keys are agreed yet; the other phone announced that it can."
+	}
+	return "No keys are agreed yet, and the other phone has not announced that it can."
+}
+
+func whyVerified(f Facts) string {
+	if f.PeerVerified {
+		return "Both of you have compared the code, so this is the phone it was compared with, and nobody sits between."
+	}
+	return "You have compared the code, so this is the phone it was compared with, and nobody sits between; the other end has not marked it as compared."
+}
+
+func whyUnverified(f Facts) string {
+	odds := fmt.Sprintf("read the code to each other: a wrong one passes once in %s.", words(sasTypes, f.SASType))
+	if f.PeerVerified {
+		odds += " The other end has marked it as compared."
+	}
+	switch {
+	case f.Continuity:
+		return "This is the phone of your earlier calls, but the code was never compared, so whoever sat between then may still: " + odds
+	case f.Known:
+		return "This phone was met before, but nothing is left that would prove it the same, so somebody could sit between: " + odds
+	}
+	return "This is the first call with this phone, so somebody could sit between: " + odds
+}
+
+// whyNotForever is the honest limit of the key agreement.
+func whyNotForever(f Facts) string {
+	if f.KeyAgreement == hybrid {
+		return "The keys (" + words(keyAgreements, f.KeyAgreement) + ") should withstand a quantum computer, too."
+	}
+	return "The keys (" + words(keyAgreements, f.KeyAgreement) + ") are not post-quantum yet: who records the call now could open it once there is a quantum computer."
+}
+
+func assessUnforged(f Facts) Finding {
+	if x, found := worstFor(f, Unforged); found {
+		return Finding{Unforged, Broken, x.why(f)}
+	}
+	if !f.Secure {
+		return Finding{Unforged, Unconfirmed, "No keys are agreed yet, so nothing that arrives is trusted."}
+	}
+	return Finding{Unforged, Unconfirmed, whyUnforged(f)}
+}
+
+// whyUnforged: the voice is safe as far as the other end is known, the request
+// to talk is not. So this promise is not held yet, whatever was compared.
+func whyUnforged(f Facts) string {
+	voice := fmt.Sprintf("The voice cannot be replayed, altered or forged on the way (%s, %s, %s)", words(ciphers, f.Cipher), words(hashes, f.Hash), words(tags, f.AuthTag))
+	if !f.Verified {
+		voice += ", unless somebody sits between, which only comparing the code would show"
+	}
+	if f.HashMatched {
+		voice += "; its key exchange was announced in the signalling, and matches"
+	} else {
+		voice += "; its key exchange was not announced in the signalling, one check fewer"
+	}
+	return voice + "; " + whyRequest(f)
+}
+
+func whyRequest(f Facts) string {
+	switch {
+	case f.Outgoing:
+		return "that it was you who asked to talk is not proved to the other end: not built yet."
+	case f.Direct:
+		return "who asked to talk could be anyone: recognising a contact's request is not built yet."
+	}
+	return "who asked to talk is the providers' word: recognising a contact's request is not built yet."
+}
+
+func whyUnnoticed(f Facts) string {
+	if f.SignallingTLS {
+		return "Not built yet: your provider, and whoever watches the voice on the network, see that a call takes place and how long it lasts."
+	}
+	return "Not built yet: everyone on the network sees that a call takes place and how long it lasts."
+}
+
+func whyUnlinked(f Facts) string {
+	switch {
+	case f.Direct:
+		return "Not built yet: everyone on the network between you sees the addresses of both."
+	case f.SignallingTLS:
+		return "Not built yet: the providers see who calls whom."
+	}
+	return "Not built yet: the providers see who calls whom, and so does the network, because the way to your provider is not encrypted."
+}
+
+func whyUndisclosed(f Facts) string {
+	why := "Not built yet: the other end and your provider see the network address you are at."
+	if f.Relay {
+		why = "Not built yet: the other end sees only the relay's address, but the rest of the promise is not kept."
+	}
+	if f.ContactUser {
+		why += " Your provider demands a fixed Contact user, which marks this phone."
+	}
+	if f.KeyFile {
+		why += " The key to your contacts and secrets lies in a file beside them, so who copies your disk reads both: a desktop keyring or --passphrase-file would prevent that."
+	}
+	return why
+}
+
+func whyNoFeedback(f Facts) string {
+	if f.Outgoing {
+		return "Busy, rejected, blocked and unanswered look alike if the other end has Karat; other phones tell you which."
+	}
+	return "Karat answers alike, and after the same 45 seconds, whether you are busy, reject, block or do not answer; nobody has checked that it reaches the caller unchanged, and a phone that is switched off shows."
+}

@@ -1,0 +1,65 @@
+package assay
+
+// Policy is what the user demands of a call.
+type Policy struct{ RequireVerified bool }
+
+// Action is what a Decision asks for.
+type Action int
+
+// The actions. The zero value keeps the microphone closed.
+const (
+	Wait   Action = iota // keep it closed, and ask again when a fact changes
+	Allow                // open it
+	Refuse               // keep it closed, and end the call
+)
+
+func (a Action) String() string {
+	switch a {
+	case Wait:
+		return "wait"
+	case Allow:
+		return "allow"
+	case Refuse:
+		return "refuse"
+	}
+	return "unknown"
+}
+
+// Decision about the microphone. Why is one sentence: on Refuse what happened
+// and what can be done, on Wait what is waited for, on Allow nothing.
+type Decision struct {
+	Action Action
+	Why    string
+}
+
+// Check decides whether the microphone may open. Only Allow opens it, and Allow
+// is impossible unless keys are agreed and confirmed and no fault is present:
+// what Check allows, Assess finds private.
+func (p Policy) Check(f Facts) Decision {
+	if x, found := decisive(f); found {
+		if x.clearable {
+			return Decision{Wait, x.why(f)}
+		}
+		return Decision{Refuse, x.why(f)}
+	}
+	switch {
+	case !f.Secure:
+		return Decision{Wait, "The two phones have not agreed on keys yet."}
+	case f.Offer != OfferRTP:
+		return Decision{Wait, "The other phone has not said yet what voice it can carry."}
+	case p.RequireVerified && !f.Verified:
+		return Decision{Refuse, "Only verified people may be talked to (--require-verified), and the code was never compared with this phone: call once without that demand and compare it."}
+	}
+	return Decision{Action: Allow}
+}
+
+// decisive returns the fault that decides: one that refuses before one that the
+// user could still clear.
+func decisive(f Facts) (fault, bool) {
+	for _, x := range faults {
+		if !x.clearable && x.present(f) {
+			return x, true
+		}
+	}
+	return worst(f)
+}
