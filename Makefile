@@ -1,0 +1,49 @@
+# `make help` says what can be made.
+
+GO       ?= go
+FUZZTIME ?= 10s
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
+
+# Where goroutines are. zrtp and the other engines start none and lock nothing.
+RACY := ./internal/... ./sip/... ./media/... ./softphone/... ./cmd/...
+
+export GO FUZZTIME
+
+.PHONY: help setup build demo run test race fuzz bench lint interop check
+.DEFAULT_GOAL := help
+
+help:
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+setup: ## install what a fresh Debian or Ubuntu machine with Go lacks
+	@tools/setup.sh
+
+build: setup ## the phone: bin/karat
+	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/karat ./cmd/karat
+
+demo: build ## a private call between two phones on this machine
+	bin/karat demo
+
+run: build ## the phone in this terminal
+	bin/karat
+
+test: setup ## all tests
+	$(GO) test $(TESTFLAGS) ./...
+
+race: setup ## the tests of everything with goroutines, under the race detector
+	$(GO) test -race $(TESTFLAGS) $(RACY)
+
+fuzz: setup ## every fuzz target, FUZZTIME each (10s)
+	tools/fuzz.sh
+
+bench: setup ## benchmarks, then the figures of whole calls
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(GO) run ./contrib/interop/figures
+
+lint: setup ## format, vet, static analysis, dead code
+	tools/lint.sh
+
+interop: setup ## calls with Linphone, baresip and Kamailio
+	$(GO) run ./contrib/interop
+
+check: lint test race ## what a change must pass: lint, test, race

@@ -1,0 +1,116 @@
+package house
+
+// A row says what the packages of one room may import of ours. Patterns are
+// relative to the module; "x/..." means x and all below it, "!x" takes x out
+// again.
+type row struct {
+	room string
+	// imports may appear in the room's code, tests also in its tests.
+	imports, tests []string
+	// pure: bytes and `now` in, packets and the next deadline out. No socket, no
+	// file, no clock, no goroutine of its own.
+	pure bool
+	// types are packages that a pure room may import for their types although
+	// they are not pure.
+	types []string
+}
+
+// table is the import table of ARCHITECTURE.md. The first row whose room matches
+// a package decides; a package that no row matches has no place yet, which is an
+// error.
+var table = []row{
+	{room: "internal/secret"},
+	{room: "internal/simnet"},
+	{room: "internal/house"},
+
+	{room: "zrtp/...", imports: []string{"zrtp/...", "internal/secret"}, pure: true},
+
+	{room: "sip/dialog", pure: true},
+	{room: "sip/offer", pure: true},
+	{room: "sip/registrar", imports: []string{"sip/dialog"}, tests: []string{"sip", "internal/simnet"}},
+	{
+		room:    "sip/...",
+		imports: []string{"sip/...", "!sip/registrar", "internal/secret"},
+		tests:   []string{"sip/...", "internal/simnet"},
+	},
+
+	{room: "media/jitter", pure: true},
+	{room: "media/...", imports: []string{"media/...", "internal/secret"}, tests: []string{"internal/simnet"}},
+
+	{room: "softphone/assay", pure: true},
+	{room: "softphone/control", pure: true},
+	{room: "softphone/store", imports: []string{"internal/secret"}},
+	{
+		room:    "softphone/view",
+		imports: []string{"softphone", "softphone/assay"},
+		pure:    true,
+		types:   []string{"softphone"}, // the events it is fed with
+	},
+	{
+		room: "softphone",
+		imports: []string{
+			"softphone/assay", "softphone/control", "softphone/store",
+			"sip/...", "!sip/registrar", "zrtp/...", "media/...", "internal/secret",
+		},
+		tests: []string{"sip/registrar", "internal/simnet"},
+	},
+	{
+		// The demo starts a registrar, and taps the media path.
+		room:    "softphone/demo",
+		imports: []string{"softphone/...", "sip/registrar", "zrtp/wire", "media/...", "internal/secret"},
+	},
+	{
+		room:    "softphone/...",
+		imports: []string{"softphone/...", "media/device", "internal/secret"},
+		tests:   []string{"sip/registrar", "internal/simnet", "media/...", "zrtp/wire"},
+	},
+
+	{
+		room:    "cmd/karat",
+		imports: []string{"softphone/cli", "contrib/prove", "contrib/forge"},
+		tests:   []string{"softphone/...", "sip/registrar"},
+	},
+	{room: "cmd/karat-desktop", imports: []string{"softphone/desktop"}},
+
+	// The tester shares the messages with the engine and nothing of its key
+	// schedule: else both would share a bug and agree.
+	{room: "contrib/zrtpspec/...", imports: []string{"contrib/zrtpspec/...", "zrtp/wire", "sip/...", "internal/..."}},
+	{room: "contrib/...", imports: []string{"..."}},
+}
+
+// A wall stands between the packages of from and those of to, however long the
+// way round; tests may climb it no more than code.
+type wall struct {
+	from, to []string
+	why      string
+}
+
+var walls = []wall{
+	{[]string{"sip/..."}, []string{"zrtp/...", "media/...", "softphone/..."}, "only the phone hands values between sip, zrtp and media"},
+	{[]string{"zrtp/..."}, []string{"sip/...", "media/...", "softphone/..."}, "only the phone hands values between sip, zrtp and media"},
+	{[]string{"media/..."}, []string{"sip/...", "zrtp/...", "softphone/..."}, "only the phone hands values between sip, zrtp and media"},
+	{[]string{"internal/secret", "internal/simnet"}, []string{"sip/...", "zrtp/...", "media/...", "softphone/..."}, "all rooms stand on it"},
+	{[]string{"softphone/assay", "softphone/control", "softphone/store"}, []string{"sip/...", "zrtp/...", "media/..."}, "it knows facts, not where they come from"},
+	{[]string{"contrib/zrtpspec/..."}, []string{"zrtp", "softphone/..."}, "the tester has a key schedule of its own"},
+	{[]string{"...", "!contrib/...", "!cmd/karat"}, []string{"contrib/..."}, "contrib is not part of the phone"},
+	{
+		[]string{"...", "!cmd/karat-desktop", "!softphone/desktop", "!contrib/..."},
+		[]string{"fyne.io/...", "github.com/go-gl/...", "gioui.org/..."}, "karat runs where there is no display",
+	},
+}
+
+// impureImports are what a pure room may not import: sockets, files, processes.
+// net/netip and net/url are plain values.
+var impureImports = []string{
+	"net", "net/http/...", "net/rpc/...", "net/smtp", "net/textproto",
+	"os/...", "syscall/...", "golang.org/x/sys/...", "golang.org/x/net/...",
+	"log", "io/ioutil", "testing/...",
+}
+
+// impureTime are the functions of package time that look at a clock, or wait.
+var impureTime = []string{
+	"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "NewTimer", "NewTicker", "Tick",
+}
+
+// emptyNames say nothing about what a package does.
+var emptyNames = []string{"util", "utils", "common", "helper", "helpers", "misc", "shared", "base"}
