@@ -1,0 +1,216 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+	"unicode/utf8"
+
+	"karat/internal/secret"
+)
+
+// insideVersion counts the changes of the format below. Any change of a field,
+// an added one too, makes a new version.
+const insideVersion = 1
+
+// The types of the inside. They are apart from those of the API, so that the
+// file does not change when the API does; byte strings are base64 (JSON's way
+// in Go). Here, and nowhere else, secrets are exposed.
+type (
+	insideJSON struct {
+		Version    int           `json:"version"`
+		Generation uint64        `json:"generation"`
+		DirectZID  []byte        `json:"direct_zid"`
+		Accounts   []accountJSON `json:"accounts,omitempty"`
+		Contacts   []contactJSON `json:"contacts,omitempty"`
+		Unnamed    []peerJSON    `json:"unnamed,omitempty"`
+		Settings   settingsJSON  `json:"settings"`
+	}
+	accountJSON struct {
+		AOR         string `json:"aor"`
+		Registrar   string `json:"registrar,omitempty"`
+		AuthUser    string `json:"auth_user,omitempty"`
+		Password    []byte `json:"password,omitempty"`
+		CA          []byte `json:"ca,omitempty"`
+		ZID         []byte `json:"zid"`
+		ContactUser string `json:"contact_user,omitempty"`
+	}
+	contactJSON struct {
+		Name  string     `json:"name"`
+		URIs  []string   `json:"uris,omitempty"`
+		Peers []peerJSON `json:"peers,omitempty"`
+	}
+	peerJSON struct {
+		OwnZID           []byte     `json:"own_zid"`
+		ZID              []byte     `json:"zid"`
+		RS1              []byte     `json:"rs1,omitempty"`
+		RS1Expires       *time.Time `json:"rs1_expires,omitempty"`
+		RS2              []byte     `json:"rs2,omitempty"`
+		RS2Expires       *time.Time `json:"rs2_expires,omitempty"`
+		RequestKey       []byte     `json:"request_key,omitempty"`
+		Verified         bool       `json:"verified,omitempty"`
+		VerifiedName     string     `json:"verified_name,omitempty"`
+		BestKeyAgreement string     `json:"best_key_agreement,omitempty"`
+	}
+	settingsJSON struct {
+		Microphone string `json:"microphone,omitempty"`
+		Speaker    string `json:"speaker,omitempty"`
+		History    bool   `json:"history,omitempty"`
+	}
+)
+
+// encode writes the inside. The caller wipes it.
+func encode(s *state) ([]byte, error) {
+	in := insideJSON{
+		Version:    insideVersion,
+		Generation: s.generation,
+		DirectZID:  s.directZID[:],
+		Unnamed:    mapped(s.unnamed, peerToJSON),
+		Contacts:   mapped(s.contacts, contactToJSON),
+		Accounts:   mapped(s.accounts, accountToJSON),
+		Settings:   settingsJSON(s.settings),
+	}
+	b, err := json.Marshal(in)
+	if err != nil {
+		return nil, fmt.Errorf("store: encode: %w", err)
+	}
+	return b, nil
+}
+
+// decode reads an inside. It takes nothing that encode would not write.
+func decode(b []byte) (*state, error) {
+	var v struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal(b, &v); err != nil {
+		return nil, errDamaged
+	}
+	if v.Version > insideVersion {
+		return nil, errNewer
+	}
+	var in insideJSON
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&in); err != nil || in.Version != insideVersion {
+		return nil, errDamaged
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errDamaged
+	}
+	return stateFromJSON(in)
+}
+
+func stateFromJSON(in insideJSON) (*state, error) {
+	s := &state{generation: in.Generation, settings: Settings(in.Settings)}
+	var errs [4]error
+	s.directZID, errs[0] = zidFromJSON(in.DirectZID)
+	s.accounts, errs[1] = tryMapped(in.Accounts, accountFromJSON)
+	s.contacts, errs[2] = tryMapped(in.Contacts, contactFromJSON)
+	s.unnamed, errs[3] = tryMapped(in.Unnamed, peerFromJSON)
+	if errors.Join(errs[:]...) != nil || s.check() != nil {
+		return nil, errDamaged
+	}
+	return s, nil
+}
+
+func accountToJSON(a Account) accountJSON {
+	return accountJSON{
+		AOR: a.AOR, Registrar: a.Registrar, AuthUser: a.AuthUser,
+		Password: a.Password.Expose(), CA: a.CA, ZID: a.ZID[:], ContactUser: a.ContactUser,
+	}
+}
+
+func accountFromJSON(j accountJSON) (Account, error) {
+	zid, err := zidFromJSON(j.ZID)
+	return Account{
+		AOR: j.AOR, Registrar: j.Registrar, AuthUser: j.AuthUser,
+		Password: secret.Own(j.Password), CA: j.CA, ZID: zid, ContactUser: j.ContactUser,
+	}, err
+}
+
+func contactToJSON(c Contact) contactJSON {
+	return contactJSON{Name: c.Name, URIs: c.URIs, Peers: mapped(c.Peers, peerToJSON)}
+}
+
+func contactFromJSON(j contactJSON) (Contact, error) {
+	peers, err := tryMapped(j.Peers, peerFromJSON)
+	return Contact{Name: j.Name, URIs: j.URIs, Peers: peers}, err
+}
+
+func peerToJSON(p Peer) peerJSON {
+	return peerJSON{
+		OwnZID: p.OwnZID[:], ZID: p.ZID[:],
+		RS1: p.RS1.Expose(), RS1Expires: timeToJSON(p.RS1Expires),
+		RS2: p.RS2.Expose(), RS2Expires: timeToJSON(p.RS2Expires),
+		RequestKey: p.RequestKey.Expose(), Verified: p.Verified,
+		VerifiedName: p.VerifiedName, BestKeyAgreement: p.BestKeyAgreement,
+	}
+}
+
+func peerFromJSON(j peerJSON) (Peer, error) {
+	own, err1 := zidFromJSON(j.OwnZID)
+	zid, err2 := zidFromJSON(j.ZID)
+	return Peer{
+		OwnZID: own, ZID: zid,
+		RS1: secret.Own(j.RS1), RS1Expires: timeFromJSON(j.RS1Expires),
+		RS2: secret.Own(j.RS2), RS2Expires: timeFromJSON(j.RS2Expires),
+		RequestKey: secret.Own(j.RequestKey), Verified: j.Verified,
+		VerifiedName: j.VerifiedName, BestKeyAgreement: j.BestKeyAgreement,
+	}, errors.Join(err1, err2)
+}
+
+func zidFromJSON(b []byte) ([12]byte, error) {
+	if len(b) != 12 {
+		return [12]byte{}, errDamaged
+	}
+	return [12]byte(b), nil
+}
+
+func timeToJSON(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func timeFromJSON(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return plainTime(*t)
+}
+
+// plainTime drops what the file does not keep: the zone and the monotonic
+// clock.
+func plainTime(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC().Round(0)
+}
+
+// printable tells whether JSON gives the text back as it is.
+func printable(s string) bool { return utf8.ValidString(s) }
+
+func mapped[A, B any](in []A, f func(A) B) []B {
+	out := make([]B, 0, len(in))
+	for _, x := range in {
+		out = append(out, f(x))
+	}
+	return out
+}
+
+func tryMapped[A, B any](in []A, f func(A) (B, error)) ([]B, error) {
+	var out []B
+	for _, x := range in {
+		y, err := f(x)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, y)
+	}
+	return out, nil
+}
