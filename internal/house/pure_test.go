@@ -30,7 +30,7 @@ func TestPure(t *testing.T) {
 				t.Error(err)
 				continue
 			}
-			for _, fault := range checkClock(fset, f) {
+			for _, fault := range checkSource(fset, f) {
 				t.Error(fault)
 			}
 		}
@@ -41,7 +41,7 @@ func TestPure(t *testing.T) {
 }
 
 // checkPure returns a sentence for each import that a pure room must not have:
-// sockets and the like, and rooms of ours that are not pure themselves.
+// files, processes, and rooms of ours that are not pure themselves.
 func checkPure(r row, p *listedPackage, packages map[string]*listedPackage) []string {
 	var faults []string
 	for _, imp := range p.Imports {
@@ -61,13 +61,16 @@ func checkPure(r row, p *listedPackage, packages map[string]*listedPackage) []st
 	return faults
 }
 
-// checkClock returns a sentence for each place where f looks at a clock, waits,
-// or starts a goroutine.
-func checkClock(fset *token.FileSet, f *ast.File) []string {
-	name := importedAs(f, "time")
+// checkSource returns a sentence for each place where f looks at a clock, waits,
+// uses a socket or starts a goroutine.
+func checkSource(fset *token.FileSet, f *ast.File) []string {
 	var faults []string
 	fault := func(n ast.Node, what string) {
 		faults = append(faults, fmt.Sprintf("%s: a pure room %s", fset.Position(n.Pos()), what))
+	}
+	clock, sockets := importedAs(f, "time"), importedAs(f, "net")
+	if clock == "." || sockets == "." {
+		fault(f.Name, "imports time or net as a dot")
 	}
 	ast.Inspect(f, func(n ast.Node) bool {
 		switch n := n.(type) {
@@ -75,15 +78,16 @@ func checkClock(fset *token.FileSet, f *ast.File) []string {
 			fault(n, "starts a goroutine")
 		case *ast.SelectorExpr:
 			x, ok := n.X.(*ast.Ident)
-			if ok && name != "" && x.Name == name && slices.Contains(impureTime, n.Sel.Name) {
+			switch {
+			case !ok || x.Name == "":
+			case x.Name == clock && slices.Contains(impureTime, n.Sel.Name):
 				fault(n, "uses time."+n.Sel.Name)
+			case x.Name == sockets && !slices.Contains(pureNet, n.Sel.Name):
+				fault(n, "uses net."+n.Sel.Name)
 			}
 		}
 		return true
 	})
-	if name == "." {
-		fault(f.Name, "imports time as a dot")
-	}
 	return faults
 }
 
