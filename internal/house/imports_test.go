@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os/exec"
 	"path"
 	"path/filepath"
@@ -57,9 +58,7 @@ func list(t *testing.T) map[string]*listedPackage {
 		return packages
 	}
 	slices.Sort(tested)
-	for path, p := range goList(t, slices.Compact(tested)...) {
-		packages[path] = p
-	}
+	maps.Copy(packages, goList(t, slices.Compact(tested)...))
 	return packages
 }
 
