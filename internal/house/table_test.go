@@ -84,6 +84,9 @@ var table = []row{
 // forTests are rooms that all tests may use.
 var forTests = []string{"internal/simnet", "testdata/..."}
 
+// displays are libraries that need one.
+var displays = []string{"fyne.io/...", "github.com/go-gl/...", "gioui.org/..."}
+
 // A wall stands between the packages of from and those of to, however long the
 // way round; tests may climb it no more than code.
 type wall struct {
@@ -99,10 +102,7 @@ var walls = []wall{
 	{[]string{"softphone/assay", "softphone/control", "softphone/store"}, []string{"sip/...", "zrtp/...", "media/..."}, "it knows facts, not where they come from"},
 	{[]string{"contrib/zrtpspec/..."}, []string{"zrtp", "softphone/..."}, "the tester has a key schedule of its own"},
 	{[]string{"...", "!contrib/...", "!cmd/karat"}, []string{"contrib/..."}, "contrib is not part of the phone"},
-	{
-		[]string{"...", "!cmd/karat-desktop", "!softphone/desktop", "!contrib/..."},
-		[]string{"fyne.io/...", "github.com/go-gl/...", "gioui.org/..."}, "karat runs where there is no display",
-	},
+	{[]string{"...", "!cmd/karat-desktop", "!softphone/desktop", "!contrib/..."}, displays, "karat runs where there is no display"},
 }
 
 // impureImports are what a pure room may not import: sockets, files, processes.
