@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"karat/contrib/interop/lab"
+	"karat/contrib/interop/wiretap"
+)
+
+// bench is what a cell works at.
+type bench struct {
+	*lab.Lab
+	wire  *wiretap.Capture
+	karat string // the binary
+	// alice and bob are recordings of speech; the caller says alice's.
+	alice, bob string
+
+	others  []int    // ports that are known not to be Karat's
+	notes   []string // shown in the table
+	packets []wiretap.Packet
+}
+
+// runCell runs a cell and ends what it started, whatever came of it.
+func runCell(ctx context.Context, o options, c cell) (notes []string, err error) {
+	room, err := lab.New(o.scratch, o.first)
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{
+		Lab: room, karat: o.karat,
+		alice: filepath.Join(o.root, "testdata/speech/alice.wav"),
+		bob:   filepath.Join(o.root, "testdata/speech/bob.wav"),
+	}
+	defer func() { err = errors.Join(err, room.Close()) }()
+	var keep func(wiretap.Packet) bool
+	if o.shared {
+		keep = func(p wiretap.Packet) bool {
+			return inBlock(o.first, p.From.Port()) || inBlock(o.first, p.To.Port())
+		}
+	}
+	if b.wire, err = wiretap.Start(filepath.Join(o.scratch, "wire.pcap"), keep); err != nil {
+		return nil, err
+	}
+	err = c.run(ctx, b)
+	if b.packets == nil {
+		_, serr := b.wire.Stop()
+		err = errors.Join(err, serr)
+	}
+	return b.notes, err
+}
+
+func inBlock(first int, port uint16) bool {
+	return int(port) >= first && int(port) < first+lab.BlockSize
+}
+
+func (b *bench) note(format string, args ...any) {
+	b.notes = append(b.notes, fmt.Sprintf(format, args...))
+}
+
+// stopWire ends the recording of packets, once all programs have had their say.
+func (b *bench) stopWire() ([]wiretap.Packet, error) {
+	var err error
+	b.packets, err = b.wire.Stop()
+	return slices.Clip(b.packets), err
+}
+
+// talkTime is how long both sides speak: enough to recognise speech by, and 200
+// packets each way.
+const talkTime = 5 * time.Second
+
+// pause waits in a call while people would talk.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// proxy starts a Kamailio for alice and bob.
+func (b *bench) proxy(ctx context.Context, algorithm string) (*lab.Kamailio, error) {
+	k, err := b.StartKamailio(ctx, algorithm, "alice", "bob")
+	if err != nil {
+		return nil, err
+	}
+	b.others = append(b.others, k.UDP, k.TLS)
+	return k, nil
+}
+
+// heard checks a recording: it holds the other's speech and not one's own.
+func heard(who string, r lab.Recording, err error, other, own string) error {
+	if err != nil {
+		return err
+	}
+	theirs, err := likeness(r, other)
+	if err != nil {
+		return err
+	}
+	mine, err := likeness(r, own)
+	if err != nil {
+		return err
+	}
+	if theirs < contained || mine >= contained {
+		return fmt.Errorf("%s heard the other with %.2f and itself with %.2f over %.1f s; %.2f tells speech from none",
+			who, theirs, mine, float64(len(r.Samples))/float64(r.Rate), contained)
+	}
+	return nil
+}

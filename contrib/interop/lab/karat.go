@@ -1,0 +1,225 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// KaratConfig is how one Karat is set up: a user at a proxy.
+type KaratConfig struct {
+	// Binary is the program, built from this repository.
+	Binary    string
+	User      string
+	Proxy     *Kamailio
+	Transport string
+	// Speech is what it says: a WAV file.
+	Speech string
+	// Wrap is what runs it elsewhere, such as in another network namespace.
+	Wrap []string
+}
+
+// Karat is a home of Karat: an account and a store that outlast its processes.
+type Karat struct {
+	KaratConfig
+	lab  *Lab
+	home string
+	runs int
+}
+
+// NewKarat makes a home with an account. It starts nothing that stays.
+func (l *Lab) NewKarat(ctx context.Context, c KaratConfig) (*Karat, error) {
+	home, err := l.Subdir("karat-" + c.User)
+	if err != nil {
+		return nil, err
+	}
+	k := &Karat{KaratConfig: c, lab: l, home: home}
+	return k, k.addAccount(ctx)
+}
+
+func (k *Karat) addAccount(ctx context.Context) error {
+	password := filepath.Join(k.home, "password")
+	if err := os.WriteFile(password, []byte(k.Proxy.Users[k.User]+"\n"), 0o600); err != nil {
+		return fmt.Errorf("lab: karat: %w", err)
+	}
+	_, err := k.command(ctx, "account", "add", "--aor", k.Proxy.AOR(k.User), "--registrar", k.Proxy.Registrar(k.Transport),
+		"--auth-user", k.User, "--password-file", password, "--ca", k.Proxy.Authority.CA)
+	return err
+}
+
+// ForgetEverything deletes its store, and adds the account anew.
+func (k *Karat) ForgetEverything(ctx context.Context) error {
+	if err := os.RemoveAll(k.store()); err != nil {
+		return fmt.Errorf("lab: karat: %w", err)
+	}
+	return k.addAccount(ctx)
+}
+
+func (k *Karat) store() string { return filepath.Join(k.home, "store") }
+
+// run starts one command of it.
+func (k *Karat) run(ctx context.Context, args ...string) (*Process, error) {
+	k.runs++
+	// A directory of its own for each run keeps their output apart.
+	dir, err := k.lab.Subdir(filepath.Join(filepath.Base(k.home), fmt.Sprintf("run-%d", k.runs)))
+	if err != nil {
+		return nil, err
+	}
+	return k.lab.Start(ctx, Command{
+		Name: "karat", Path: k.Binary, Dir: dir, Wrap: k.Wrap, Separate: true,
+		Args: append([]string{"--home", k.store(), "--json"}, args...),
+		Env:  []string{"HOME=" + k.home},
+	})
+}
+
+// command runs one command to its end and returns the objects it printed.
+func (k *Karat) command(ctx context.Context, args ...string) ([]KaratEvent, error) {
+	p, err := k.run(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	code, err := p.Wait(ctx)
+	if err == nil && code != 0 {
+		err = fmt.Errorf("exit %d: %s", code, p.Tail())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lab: karat %s: %w", strings.Join(args[:min(2, len(args))], " "), err)
+	}
+	var objects []KaratEvent
+	for _, line := range p.Output.Lines() {
+		var e KaratEvent
+		if err := json.Unmarshal([]byte(line.Text), &e); err != nil {
+			return nil, fmt.Errorf("lab: karat printed a line that is no JSON: %q", line.Text)
+		}
+		objects = append(objects, e)
+	}
+	return objects, nil
+}
+
+// errNoPhone: nobody was talked to yet.
+var errNoPhone = errors.New("lab: karat knows no phone to verify")
+
+// Verify says, as its user would after the call, that the words of the last
+// call with the only phone it knows were the same.
+func (k *Karat) Verify(ctx context.Context) error {
+	phones, err := k.command(ctx, "contacts", "list")
+	if err != nil {
+		return err
+	}
+	for _, p := range phones {
+		if p.Phone != "" {
+			_, err := k.command(ctx, "verify", p.Phone)
+			return err
+		}
+	}
+	return errNoPhone
+}
+
+// KaratCall is a running "karat call" or "karat answer".
+type KaratCall struct {
+	*Process
+	recording string
+}
+
+// KaratEvent is one line of its output: the fields that are used here.
+type KaratEvent struct {
+	Event        string    `json:"event"`
+	Time         time.Time `json:"time"`
+	Call         string    `json:"call"`
+	SAS          string    `json:"sas"`
+	KeyAgreement string    `json:"key_agreement"`
+	Hash         string    `json:"hash"`
+	Cipher       string    `json:"cipher"`
+	AuthTag      string    `json:"auth_tag"`
+	SASType      string    `json:"sas_type"`
+	Verified     bool      `json:"verified"`
+	Continuity   *bool     `json:"continuity"`
+	ElapsedMS    float64   `json:"elapsed_ms"`
+	Private      bool      `json:"private"`
+	Why          string    `json:"why"`
+	Seconds      float64   `json:"seconds"`
+	Phone        string    `json:"phone"`
+	Promises     []struct {
+		ID      string `json:"id"`
+		Verdict string `json:"verdict"`
+		Why     string `json:"why"`
+	} `json:"promises"`
+}
+
+// Dial starts a call that ends by itself talk after the answer.
+func (k *Karat) Dial(ctx context.Context, uri string, talk time.Duration) (*KaratCall, error) {
+	return k.phone(ctx, "call", "--for", talk.String(), uri)
+}
+
+// Answer starts waiting for one call, and returns when it is registered.
+func (k *Karat) Answer(ctx context.Context) (*KaratCall, error) {
+	c, err := k.phone(ctx, "answer", "--auto", "--calls", "1")
+	if err != nil {
+		return nil, err
+	}
+	_, err = c.WaitEvent(ctx, "registered")
+	return c, err
+}
+
+func (k *Karat) phone(ctx context.Context, args ...string) (*KaratCall, error) {
+	recording := filepath.Join(k.home, fmt.Sprintf("heard-%d.wav", k.runs))
+	p, err := k.run(ctx, append([]string{"--mic", "file:" + k.Speech, "--speaker", "file:" + recording}, args...)...)
+	if err != nil {
+		return nil, err
+	}
+	return &KaratCall{Process: p, recording: recording}, nil
+}
+
+// WaitEvent waits for the first event of a kind.
+func (c *KaratCall) WaitEvent(ctx context.Context, kind string) (KaratEvent, error) {
+	re := regexp.MustCompile(`"event":"` + regexp.QuoteMeta(kind) + `"`)
+	m, err := c.Output.Wait(ctx, 0, re)
+	if err != nil {
+		return KaratEvent{}, fmt.Errorf("lab: karat: %w: %s", err, c.Tail())
+	}
+	var e KaratEvent
+	if err := json.Unmarshal([]byte(m.Text), &e); err != nil {
+		return KaratEvent{}, fmt.Errorf("lab: karat: %w", err)
+	}
+	return e, nil
+}
+
+// Has tells whether an event of a kind has come by now.
+func (c *KaratCall) Has(kind string) bool {
+	_, yes := c.Output.Find(0, regexp.MustCompile(`"event":"`+regexp.QuoteMeta(kind)+`"`))
+	return yes
+}
+
+// LastAssay returns the latest assay.
+func (c *KaratCall) LastAssay() (KaratEvent, error) {
+	var last KaratEvent
+	for _, line := range c.Output.Lines() {
+		var e KaratEvent
+		if json.Unmarshal([]byte(line.Text), &e) == nil && e.Event == "assay" {
+			last = e
+		}
+	}
+	if last.Event == "" {
+		return last, errors.New("lab: karat printed no assay")
+	}
+	return last, nil
+}
+
+// WaitSecure waits until the call is secure.
+func (c *KaratCall) WaitSecure(ctx context.Context) (Agreed, KaratEvent, error) {
+	e, err := c.WaitEvent(ctx, "secure")
+	return Agreed{
+		SAS: e.SAS, Verified: e.Verified, Cipher: e.Cipher, KeyAgreement: e.KeyAgreement,
+		Hash: e.Hash, AuthTag: e.AuthTag, SASType: e.SASType,
+		Elapsed: time.Duration(e.ElapsedMS * float64(time.Millisecond)),
+	}, e, err
+}
+
+// Heard returns what its speaker file holds, when it has ended.
+func (c *KaratCall) Heard() (Recording, error) { return ReadWAV(c.recording) }
