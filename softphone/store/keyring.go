@@ -18,7 +18,6 @@ import (
 type ring interface {
 	get(user string) (string, error)
 	set(user, value string) error
-	remove(user string) error
 }
 
 // ringService is the name that our items have in the keyring.
@@ -32,8 +31,9 @@ const (
 )
 
 var (
-	errRingSilent = errors.New("it does not answer")
-	errRingLocked = errors.New("it is locked, and nobody is here to unlock it")
+	errRingSilent  = errors.New("it does not answer")
+	errRingLocked  = errors.New("it is locked, and nobody is here to unlock it")
+	errRingForgets = errors.New("it does not give back what was put in")
 )
 
 // desktopRing is the desktop's. It is asked only after ringReady found a
@@ -58,11 +58,6 @@ func (r desktopRing) get(user string) (value string, err error) {
 
 func (r desktopRing) set(user, value string) error {
 	_, err := bounded(r, func() (struct{}, error) { return struct{}{}, keyring.Set(ringService, user, value) })
-	return err
-}
-
-func (r desktopRing) remove(user string) error {
-	_, err := bounded(r, func() (struct{}, error) { return struct{}{}, keyring.Delete(ringService, user) })
 	return err
 }
 
@@ -104,7 +99,7 @@ func makeRingKey(r ring, h header) (secret.Bytes, error) {
 	}
 	back, err := readRingKey(r, h)
 	if err != nil || !back.Equal(key) {
-		return secret.Bytes{}, errors.Join(errors.New("it does not give back what was put in"), err)
+		return secret.Bytes{}, errRingForgets
 	}
 	return key, nil
 }

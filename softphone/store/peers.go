@@ -38,8 +38,7 @@ func (s *Store) UpdatePeer(own, zid [12]byte, edit func(*Peer) error) error {
 		}
 		p := clonePeer(*at)
 		if err := edit(&p); err != nil {
-			wipePeers([]Peer{p})
-			return err
+			return err // p may hold secrets of the caller's by now: not ours to wipe
 		}
 		old := *at
 		p.OwnZID, p.ZID = own, zid

@@ -1,9 +1,6 @@
 package store
 
-import (
-	"errors"
-	"fmt"
-)
+import "fmt"
 
 // change makes a change, all of it or none: to a clone of the state, which is
 // written and then takes the state's place.
@@ -14,7 +11,10 @@ func (s *Store) change(edit func(*state) error) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(edit(next), next.check()); err != nil {
+	if err = edit(next); err == nil {
+		err = next.check()
+	}
+	if err != nil {
 		next.wipe()
 		return err
 	}
@@ -62,7 +62,9 @@ func (s *Store) write(next *state, sealed []byte) error {
 	if err != nil {
 		return fmt.Errorf("%w (%s): %w", ErrNotDurable, s.path("store"), inWords(err))
 	}
-	deaf = errors.Join(deaf, s.witness.write(s.header.id, s.keys, mark, mark))
+	if again := s.witness.write(s.header.id, s.keys, mark, mark); deaf == nil {
+		deaf = again
+	}
 	if deaf != nil {
 		s.sayDeaf(deaf)
 	}
