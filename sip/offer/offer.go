@@ -1,3 +1,34 @@
+// Package offer is SDP offer and answer (RFC 3264, RFC 8866) for a phone that
+// speaks Opus over RTP and keys it by ZRTP (RFC 6189). It is pure: descriptions
+// in, descriptions out. Reading and writing the lines is pion/sdp's work.
+//
+// What it writes has one shape for all installations: beside address, port,
+// direction, version and the hash of a ZRTP Hello nothing in an offer differs,
+// and in an answer only what the offer dictates (payload types, profile, the
+// number of media lines).
+//
+//	v=0
+//	o=- 0 0 IN IP4 0.0.0.0
+//	s=-
+//	c=IN IP4 192.0.2.1
+//	t=0 0
+//	m=audio 40000 RTP/AVP 96 101
+//	a=rtpmap:96 opus/48000/2
+//	a=fmtp:96 cbr=1;useinbandfec=0;usedtx=0;stereo=0
+//	a=rtpmap:101 telephone-event/48000
+//	a=fmtp:101 0-15
+//	a=ptime:20
+//	a=rtcp-mux
+//	a=zrtp-hash:1.10 <64 hex digits>
+//	a=sendrecv
+//
+// It refuses streams whose keys travel in the signalling (SDES) or are made
+// with whoever relays it (DTLS-SRTP), as ErrNotPrivate; whether ZRTP then
+// succeeds over plain RTP/AVP is not known here.
+//
+// It does NOT do video, other codecs, ICE (a=candidate is ignored), bundling,
+// capability negotiation (RFC 5939), host names in c= lines, or the order of
+// offers and answers in a dialog: that is sip/dialog's.
 package offer
 
 import "net/netip"
@@ -34,13 +65,14 @@ type Profile int
 const (
 	RTP   Profile = iota // RTP/AVP, RTP/AVPF: carries ZRTP, or nothing private
 	SRTP                 // RTP/SAVP, RTP/SAVPF with a=crypto: keys readable by the provider
-	DTLS                 // UDP/TLS/RTP/SAVP(F), or a=fingerprint
+	DTLS                 // UDP/TLS/RTP/SAVP(F), or RTP/SAVP(F) with a=fingerprint only
 	Other                // anything else
 )
 
 // Description is what the peer's SDP says about the one audio stream we use.
 type Description struct {
-	// Address to send to: of the media's or the session's c= line.
+	// Address to send to: of the media's or the session's c= line. Invalid when
+	// that is not a unicast address in numbers.
 	Address netip.AddrPort
 	Profile Profile
 	// Crypto: there are a=crypto lines (SDES). Fingerprint: there is DTLS.
@@ -50,9 +82,14 @@ type Description struct {
 	ZRTPHashes []string
 	// OpusPT and EventPT are payload types; -1: not there.
 	OpusPT, EventPT int
-	RTCPMux         bool
-	Direction       Direction
-	// PTime in milliseconds; 0: not said.
+	// EventRate is the clock rate of EventPT: 48000, or 8000 where the peer has
+	// no other. Timestamps stay on the audio's clock (RFC 4733, Section 2.2).
+	EventRate int
+	RTCPMux   bool
+	// Direction; c=0.0.0.0, the old way to hold (RFC 3264, Section 8.4), is
+	// read as a peer that does not receive.
+	Direction Direction
+	// PTime in milliseconds; 0: not said, or not said sensibly.
 	PTime int
 	// Media lists the m= lines in order, ours among them, so that an answer can
 	// refuse the rest (RFC 3264, Section 6).
@@ -70,6 +107,8 @@ type Media struct {
 
 // Negotiated is what both sides agreed on: all that media needs to know.
 type Negotiated struct {
+	// Remote is where to send; invalid while Send is false and the peer named
+	// no address.
 	Remote netip.AddrPort
 	// OpusPT is the payload type we send with; ReceivePT the one we listen to.
 	OpusPT, ReceivePT int
@@ -77,5 +116,7 @@ type Negotiated struct {
 	RTCPMux           bool
 	Send, Receive     bool // from the direction attributes
 	RemoteZRTPHashes  []string
-	PTime             int
+	// PTime is what the peer would like its packets to last, 10 to 60 ms; 20
+	// where it does not say. What comes from it may last anything.
+	PTime int
 }

@@ -1,0 +1,136 @@
+package offer
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/pion/sdp/v3"
+)
+
+// Answer answers an offer: our stream where theirs stands, the other lines
+// refused in place. l.Direction is narrowed to what the offer allows. Without
+// an answer the error says why; see the Err values.
+func Answer(offer Description, l Local) ([]byte, Negotiated, error) {
+	if err := offer.usable(); err != nil {
+		return nil, Negotiated{}, err
+	}
+	d := l.Direction.narrowed(offer.Direction)
+	s := stream{
+		opus: offer.OpusPT, event: offer.EventPT, eventRate: offer.EventRate,
+		// RFC 3264, Section 6.1: formats keep the numbers of the offer, and the
+		// transport its name, AVPF included (RFC 4585, Section 4).
+		protocol:  offer.Media[offer.Audio].Protocol,
+		rtcpMux:   offer.RTCPMux, // RFC 5761, Section 5.1.1: only if offered
+		direction: d,
+	}
+	n, err := offer.negotiated(d, offer.OpusPT)
+	if err != nil {
+		return nil, Negotiated{}, err
+	}
+	return write(l, offer.answers(s.media(l))), n, nil
+}
+
+// answers puts ours among the refused.
+func (d Description) answers(ours *sdp.MediaDescription) []*sdp.MediaDescription {
+	// RFC 3264, Section 6: "For each 'm=' line in the offer, there MUST be a
+	// corresponding 'm=' line in the answer." Port zero refuses, and at least
+	// one format must stand there, though it is ignored.
+	var all []*sdp.MediaDescription
+	for i, m := range d.Media {
+		if i == d.Audio {
+			all = append(all, ours)
+		} else {
+			all = append(all, mediaLine(m.Kind, 0, m.Protocol, m.Formats[0]))
+		}
+	}
+	return all
+}
+
+// Accept reads the answer to Offer(l).
+func Accept(l Local, answer Description) (Negotiated, error) {
+	if err := answer.usable(); err != nil {
+		return Negotiated{}, err
+	}
+	// Our offer had one stream; whatever comes after it answers nothing.
+	if answer.Audio != 0 {
+		return Negotiated{}, ErrNoAudio
+	}
+	return answer.negotiated(l.Direction.narrowed(answer.Direction), opusPT)
+}
+
+// usable tells why we cannot talk to a peer with such a description.
+func (d Description) usable() error {
+	if d.Audio < 0 || d.Audio >= len(d.Media) {
+		return ErrNoAudio
+	}
+	if err := d.Profile.notPrivate(); err != nil {
+		return err
+	}
+	if d.OpusPT < 0 {
+		return ErrNoCodec
+	}
+	return nil
+}
+
+// negotiated is the outcome, with ours the direction that remained.
+func (d Description) negotiated(ours Direction, receivePT int) (Negotiated, error) {
+	n := Negotiated{
+		Remote: d.Address,
+		OpusPT: d.OpusPT, ReceivePT: receivePT, EventPT: d.EventPT,
+		RTCPMux: d.RTCPMux,
+		Send:    ours.sends(), Receive: ours.receives(),
+		RemoteZRTPHashes: slices.Clone(d.ZRTPHashes),
+		PTime:            d.PTime,
+	}
+	if n.PTime < 10 || n.PTime > 60 {
+		n.PTime = ourPTime
+	}
+	switch {
+	case d.Address.IsValid() && !d.Address.Addr().IsUnspecified():
+	case n.Send:
+		return Negotiated{}, ErrNoAddress
+	default:
+		n.Remote = netip.AddrPort{}
+	}
+	return n, nil
+}
+
+// Downgrade compares what the peer said before in this call with what it says
+// now, and tells what got worse; nil: nothing. A new address is no downgrade:
+// phones move, and SRTP authenticates whoever is there. Neither is a stream
+// refused or held.
+func Downgrade(before, after Description) error {
+	if after.Audio < 0 || before.Audio < 0 {
+		return nil
+	}
+	if why := after.Profile.notPrivate(); why != nil && before.Profile == RTP {
+		return &kind{fmt.Sprintf("%v: %v", ErrDowngrade, why), []error{ErrDowngrade, why}}
+	}
+	if len(before.ZRTPHashes) == 0 {
+		return nil
+	}
+	if len(after.ZRTPHashes) == 0 {
+		return fmt.Errorf("%w: it no longer says who its ZRTP is (a=zrtp-hash is gone)", ErrDowngrade)
+	}
+	if !sameHashes(before.ZRTPHashes, after.ZRTPHashes) {
+		return fmt.Errorf("%w: another ZRTP than before answers there (a=zrtp-hash has changed)", ErrDowngrade)
+	}
+	return nil
+}
+
+// sameHashes: each line now was there before. Fewer (an old version dropped)
+// do no harm, other ones do.
+func sameHashes(before, after []string) bool {
+	known := map[string]bool{}
+	for _, h := range before {
+		known[canonical(h)] = true
+	}
+	return !slices.ContainsFunc(after, func(h string) bool { return !known[canonical(h)] })
+}
+
+// canonical spelling of "1.10 066BFD…": one blank, small letters.
+func canonical(hash string) string {
+	return strings.ToLower(strings.Join(strings.Fields(hash), " "))
+}

@@ -1,0 +1,96 @@
+package offer
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/pion/sdp/v3"
+)
+
+const (
+	// opusPT and eventPT are the payload types that we offer, of the dynamic
+	// range (RFC 3551, Section 6).
+	opusPT, eventPT = 96, 101
+	opusRate        = 48000
+	// opusFormat is what our decoder would like (RFC 7587, Section 6.1): constant
+	// bitrate and no gaps, because both tell a listener on the way what is said;
+	// one channel; and no in-band FEC, because we do not read it.
+	opusFormat = "cbr=1;useinbandfec=0;usedtx=0;stereo=0"
+	eventCodes = "0-15" // the keys of a telephone (RFC 4733, Section 3.2)
+	// ourPTime is how long our packets last, in milliseconds.
+	ourPTime = 20
+)
+
+// stream is what our audio line says.
+type stream struct {
+	opus, event int // payload types; event -1: none
+	eventRate   int
+	protocol    string
+	rtcpMux     bool
+	direction   Direction
+}
+
+// Offer is our offer: one audio stream, in the one shape.
+func Offer(l Local) []byte {
+	s := stream{opusPT, eventPT, opusRate, "RTP/AVP", true, l.Direction}
+	return write(l, []*sdp.MediaDescription{s.media(l)})
+}
+
+// media is our audio line with its attributes, in the one order.
+func (s stream) media(l Local) *sdp.MediaDescription {
+	opus := strconv.Itoa(s.opus)
+	m := mediaLine("audio", int(l.Address.Port()), s.protocol, opus)
+	m.WithValueAttribute("rtpmap", opus+" opus/48000/2")
+	m.WithValueAttribute("fmtp", opus+" "+opusFormat)
+	if s.event >= 0 {
+		event := strconv.Itoa(s.event)
+		m.MediaName.Formats = append(m.MediaName.Formats, event)
+		m.WithValueAttribute("rtpmap", event+" telephone-event/"+strconv.Itoa(s.eventRate))
+		m.WithValueAttribute("fmtp", event+" "+eventCodes)
+	}
+	m.WithValueAttribute("ptime", strconv.Itoa(ourPTime))
+	if s.rtcpMux {
+		m.WithPropertyAttribute("rtcp-mux")
+	}
+	if l.ZRTPHash != "" {
+		m.WithValueAttribute("zrtp-hash", l.ZRTPHash)
+	}
+	return m.WithPropertyAttribute(s.direction.String())
+}
+
+func mediaLine(kind string, port int, protocol, format string) *sdp.MediaDescription {
+	return &sdp.MediaDescription{MediaName: sdp.MediaName{
+		Media:   kind,
+		Port:    sdp.RangedPort{Value: port},
+		Protos:  strings.Split(protocol, "/"),
+		Formats: []string{format},
+	}}
+}
+
+// write puts the session around the streams. The origin names neither user nor
+// machine (RFC 8866, Section 5.2 allows "-", and any address there).
+func write(l Local, streams []*sdp.MediaDescription) []byte {
+	a := l.Address.Addr().Unmap().WithZone("")
+	family, nowhere := "IP4", netip.IPv4Unspecified()
+	if a.Is6() {
+		family, nowhere = "IP6", netip.IPv6Unspecified()
+	}
+	d := sdp.SessionDescription{
+		Origin: sdp.Origin{
+			Username: "-", SessionVersion: l.Version,
+			NetworkType: "IN", AddressType: family, UnicastAddress: nowhere.String(),
+		},
+		SessionName: "-",
+		ConnectionInformation: &sdp.ConnectionInformation{
+			NetworkType: "IN", AddressType: family, Address: &sdp.Address{Address: a.String()},
+		},
+		TimeDescriptions:  []sdp.TimeDescription{{}},
+		MediaDescriptions: streams,
+	}
+	b, err := d.Marshal()
+	if err != nil {
+		panic("offer: pion/sdp does not write: " + err.Error()) // its Marshal has no error to return
+	}
+	return b
+}
