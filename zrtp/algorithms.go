@@ -1,0 +1,184 @@
+package zrtp
+
+import (
+	"crypto/sha256"
+	"crypto/sha512"
+	"fmt"
+	"hash"
+	"slices"
+
+	"karat/zrtp/wire"
+)
+
+// Algorithms lists what an endpoint offers, most wanted first, by the names of
+// RFC 6189, Sections 5.1.2 to 5.1.6.
+type Algorithms struct {
+	KeyAgreements []string // X255, DH3k
+	Hashes        []string // S384, S256
+	Ciphers       []string // AES3, AES1
+	AuthTags      []string // HS80, HS32
+	SASTypes      []string // B256, B32
+}
+
+// DefaultAlgorithms is all that this package can do, the strongest first.
+func DefaultAlgorithms() Algorithms {
+	return Algorithms{
+		KeyAgreements: []string{"X255", "DH3k"},
+		Hashes:        []string{"S384", "S256"},
+		Ciphers:       []string{"AES3", "AES1"},
+		AuthTags:      []string{"HS80", "HS32"},
+		SASTypes:      []string{"B256", "B32"},
+	}
+}
+
+func (a Algorithms) empty() bool {
+	return len(a.KeyAgreements)+len(a.Hashes)+len(a.Ciphers)+len(a.AuthTags)+len(a.SASTypes) == 0
+}
+
+// offer is Algorithms in the form of the wire, the mandatory ones included.
+type offer struct {
+	keyAgreements, hashes, ciphers, authTags, sasTypes []wire.Algorithm
+}
+
+// newOffer checks a and adds what every endpoint must support.
+func newOffer(a Algorithms) (offer, error) {
+	if a.empty() {
+		a = DefaultAlgorithms()
+	}
+	all := DefaultAlgorithms()
+	var o offer
+	for _, kind := range []struct {
+		name           string
+		wanted, usable []string
+		into           *[]wire.Algorithm
+	}{
+		{"key agreement", a.KeyAgreements, all.KeyAgreements, &o.keyAgreements},
+		{"hash", a.Hashes, all.Hashes, &o.hashes},
+		{"cipher", a.Ciphers, all.Ciphers, &o.ciphers},
+		{"auth tag", a.AuthTags, all.AuthTags, &o.authTags},
+		{"SAS type", a.SASTypes, all.SASTypes, &o.sasTypes},
+	} {
+		for _, name := range kind.wanted {
+			algorithm := wire.Named(name)
+			if !slices.Contains(kind.usable, algorithm.Name()) {
+				return offer{}, fmt.Errorf("zrtp: there is no %s %q here", kind.name, name)
+			}
+			if slices.Contains(*kind.into, algorithm) {
+				return offer{}, fmt.Errorf("zrtp: the %s %q is listed twice", kind.name, name)
+			}
+			*kind.into = append(*kind.into, algorithm)
+		}
+	}
+	return o.withMandatory(), nil
+}
+
+// peerOffer is what a Hello offers.
+func peerOffer(h wire.Hello) offer {
+	return offer{
+		keyAgreements: h.KeyAgreements,
+		hashes:        h.Hashes,
+		ciphers:       h.Ciphers,
+		authTags:      h.AuthTags,
+		sasTypes:      h.SASTypes,
+	}.withMandatory()
+}
+
+// withMandatory completes the lists.
+//
+// RFC 6189, Section 5.2: If a mandatory algorithm is not included in the list,
+// it is implicitly added to the end of the list for preference.
+func (o offer) withMandatory() offer {
+	return offer{
+		keyAgreements: complete(o.keyAgreements, wire.DH3k),
+		hashes:        complete(o.hashes, wire.S256),
+		ciphers:       complete(o.ciphers, wire.AES1),
+		authTags:      complete(o.authTags, wire.HS32, wire.HS80),
+		sasTypes:      complete(o.sasTypes, wire.B32),
+	}
+}
+
+func complete(list []wire.Algorithm, mandatory ...wire.Algorithm) []wire.Algorithm {
+	list = slices.Clone(list)
+	for _, m := range mandatory {
+		if !slices.Contains(list, m) {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+// suite is one choice of each kind: what a Commit fixes.
+type suite struct{ keyAgreement, hash, cipher, authTag, sas wire.Algorithm }
+
+// choose picks what we want most among what the peer can do. Unlike RFC 6189,
+// Section 4.1.2 the key agreement is the stronger, not the faster, of the two
+// first choices; that section is a SHOULD, for speed only.
+func (o offer) choose(peer offer) suite {
+	return suite{
+		keyAgreement: first(o.keyAgreements, peer.keyAgreements),
+		hash:         first(o.hashes, peer.hashes),
+		cipher:       first(o.ciphers, peer.ciphers),
+		authTag:      first(o.authTags, peer.authTags),
+		sas:          first(o.sasTypes, peer.sasTypes),
+	}
+}
+
+// first is the first of ours that is also theirs. The mandatory ones are in
+// both, so there is one.
+func first(ours, theirs []wire.Algorithm) wire.Algorithm {
+	i := slices.IndexFunc(ours, func(a wire.Algorithm) bool { return slices.Contains(theirs, a) })
+	return ours[i]
+}
+
+// accept checks a peer's choice against what we offered.
+func (o offer) accept(c wire.Commit) (suite, *ProtocolError) {
+	for _, choice := range []struct {
+		chosen  wire.Algorithm
+		offered []wire.Algorithm
+		code    wire.ErrorCode
+	}{
+		{c.Hash, o.hashes, wire.CodeHash},
+		{c.Cipher, o.ciphers, wire.CodeCipher},
+		{c.KeyAgreement, o.keyAgreements, wire.CodeKeyAgreement},
+		{c.AuthTag, o.authTags, wire.CodeAuthTag},
+		{c.SAS, o.sasTypes, wire.CodeSAS},
+	} {
+		if !slices.Contains(choice.offered, choice.chosen) {
+			return suite{}, protocolError(choice.code, fmt.Errorf("the Commit chose %q, which was not offered", choice.chosen))
+		}
+	}
+	return suite{c.KeyAgreement, c.Hash, c.Cipher, c.AuthTag, c.SAS}, nil
+}
+
+// newHash makes the negotiated hash (Section 5.1.2.1).
+func (s suite) newHash() hash.Hash {
+	if s.hash == wire.S384 {
+		return sha512.New384()
+	}
+	return sha256.New()
+}
+
+// sum hashes parts one after the other.
+func (s suite) sum(parts ...[]byte) []byte {
+	h := s.newHash()
+	for _, part := range parts {
+		h.Write(part)
+	}
+	return h.Sum(nil)
+}
+
+// keyLen is the length of the cipher's key in octets.
+func (s suite) keyLen() int {
+	if s.cipher == wire.AES3 {
+		return 32
+	}
+	return 16
+}
+
+// tagBits is the length of the SRTP authentication tag.
+func (s suite) tagBits() int {
+	if s.authTag == wire.HS80 {
+		return 80
+	}
+	return 32
+}

@@ -1,0 +1,203 @@
+package zrtp
+
+import (
+	"bytes"
+	"errors"
+	"time"
+
+	"karat/zrtp/wire"
+)
+
+// exchange is the state of one key agreement.
+type exchange struct {
+	role   Role
+	suite  suite
+	ka     keyAgreement
+	kaFor  suite  // what ka was made for
+	commit []byte // the Commit in force
+	hvi    [32]byte
+	// dhPart1 and dhPart2 are ours and the peer's, by their names.
+	dhPart1, dhPart2 []byte
+	keys             *keySchedule
+	matched          retainedSecret // s1
+	mismatched       bool
+
+	// question is the peer's last message, and answer what we answered.
+	question, answer []byte
+
+	// confirmed is what the peer's Confirm said, and interval the cache
+	// expiration interval, counted from confirmedAt.
+	confirmed   wire.Confirmed
+	interval    uint32
+	confirmedAt time.Time
+}
+
+// answers tells whether msg repeats the last question.
+func (x *exchange) answers(msg []byte) bool {
+	return x.answer != nil && bytes.Equal(msg, x.question)
+}
+
+func (x *exchange) wipe() {
+	if x.ka != nil {
+		x.ka.wipe()
+		x.ka = nil
+	}
+	x.keys.wipe()
+	x.keys = nil
+	clear(x.confirmed.H0[:])
+}
+
+// commit answers the peer's Hello: with HelloACK, and with a Commit, as nothing
+// is gained by waiting.
+//
+// RFC 6189, Section 5.3: A Commit message may be sent in place of a HelloACK by
+// an Initiator, if a Commit message is ready to be sent promptly.
+func (s *Session) commit(now time.Time) error {
+	s.transmit(wire.HelloACK{}.Append(nil))
+	commit, err := s.newCommit()
+	if err != nil {
+		return err
+	}
+	s.state = stateCommit
+	s.request(now, commit)
+	return nil
+}
+
+// newCommit chooses the algorithms, makes our DHPart2 and commits to it.
+func (s *Session) newCommit() ([]byte, error) {
+	s.x.suite = s.offer.choose(peerOffer(s.peer.hello))
+	if err := s.makeKeyAgreement(); err != nil {
+		return nil, err
+	}
+	dhPart2, err := s.newDHPart(Initiator)
+	if err != nil {
+		return nil, err
+	}
+	s.x.dhPart2 = dhPart2
+	s.x.hvi = commitment(s.x.suite, dhPart2, s.peer.raw)
+	s.x.commit = seal(wire.Commit{
+		H2:           s.chain.h2,
+		ZID:          s.cfg.ZID,
+		Hash:         s.x.suite.hash,
+		Cipher:       s.x.suite.cipher,
+		AuthTag:      s.x.suite.authTag,
+		KeyAgreement: s.x.suite.keyAgreement,
+		SAS:          s.x.suite.sas,
+		HVI:          s.x.hvi,
+	}.Append(nil), s.chain.h1)
+	return s.x.commit, nil
+}
+
+// makeKeyAgreement draws our half of the key agreement, unless we have one that
+// fits.
+//
+// RFC 6189, Section 4.2: If a commit contention forces a DH Commit message to be
+// discarded, the responder's DH public value should only be discarded if it does
+// not match the initiator's DH key size.
+func (s *Session) makeKeyAgreement() error {
+	if s.x.ka != nil {
+		if s.x.kaFor.keyAgreement == s.x.suite.keyAgreement && s.x.kaFor.keyLen() >= s.x.suite.keyLen() {
+			return nil
+		}
+		s.x.ka.wipe()
+	}
+	ka, err := newKeyAgreement(s.x.suite, s.cfg.Rand)
+	s.x.ka, s.x.kaFor = ka, s.x.suite
+	return err
+}
+
+// commitment is the hvi.
+//
+// RFC 6189, Section 4.4.1.1: hvi = hash(initiator's DHPart2 message ||
+// responder's Hello message) [...] truncated to 256 bits.
+func commitment(s suite, dhPart2, responderHello []byte) (hvi [32]byte) {
+	copy(hvi[:], s.sum(dhPart2, responderHello))
+	return hvi
+}
+
+// waitDHPart1: our Commit is out. Its answer makes us initiator; a Commit of the
+// peer's that prevails makes us responder.
+func (s *Session) waitDHPart1(now time.Time, msg []byte) (state, error) {
+	switch wire.TypeOf(msg) {
+	case wire.TypeCommit:
+		return s.receiveCommit(now, msg)
+	case wire.TypeDHPart1:
+		return s.receiveDHPart1(now, msg)
+	}
+	return s.state, errUnused
+}
+
+// receiveCommit settles who is responder.
+func (s *Session) receiveCommit(now time.Time, msg []byte) (state, error) {
+	c, err := wire.ParseCommit(msg)
+	if err != nil {
+		return s.state, err
+	}
+	if !isPreimage(c.H2, s.peer.hello.H3) {
+		return s.state, errUnused
+	}
+	// RFC 6189, Section 6: Retransmission of a Hello ends upon receipt of a
+	// HelloACK or Commit message.
+	s.acknowledged()
+	if fault := s.judgeCommit(c); fault != nil {
+		return s.state, fault
+	}
+	if !s.prevails(c) {
+		return s.state, errUnused
+	}
+	return s.becomeResponder(now, c, msg)
+}
+
+// acknowledged notes that the peer has our Hello.
+func (s *Session) acknowledged() {
+	s.acked = ackedBy{acked: true, ssrc: s.peer.ssrc}
+	s.helloTimer = retransmission{}
+}
+
+// judgeCommit looks for faults in a Commit that came from the peer.
+func (s *Session) judgeCommit(c wire.Commit) *ProtocolError {
+	switch {
+	case !isSealed(s.peer.raw, c.H2):
+		return protocolError(wire.CodeHelloMismatch, ErrMessageMAC)
+	case c.ZID != s.peer.hello.ZID:
+		// RFC 6189, Section 5.4: the ZID MUST have the same value as was used in
+		// the Hello message.
+		return protocolError(wire.CodeHelloMismatch, errors.New("the Commit has another ZID"))
+	case c.KeyAgreement == wire.Mult:
+		// RFC 6189, Section 4.4.3.1: if the responder does not have a ZRTP Session
+		// Key available, the exchange MUST be terminated.
+		return protocolError(wire.CodeNoSharedSecret, nil)
+	}
+	return nil
+}
+
+// prevails decides contention: whether the peer's Commit goes before ours.
+//
+// RFC 6189, Section 4.2: if one Commit is for a DH mode while the other is for
+// Preshared mode, then the Preshared Commit MUST be discarded; of two for DH
+// modes the one with the lowest hvi value MUST be discarded.
+func (s *Session) prevails(c wire.Commit) bool {
+	return c.KeyAgreement != wire.Prsh && bytes.Compare(c.HVI[:], s.x.hvi[:]) > 0
+}
+
+// becomeResponder drops our Commit and answers the peer's.
+func (s *Session) becomeResponder(now time.Time, c wire.Commit, msg []byte) (state, error) {
+	chosen, fault := s.offer.accept(c)
+	if fault != nil {
+		return s.state, fault
+	}
+	s.timer = retransmission{}
+	s.peer.h2 = c.H2
+	s.x.role, s.x.suite = Responder, chosen
+	s.x.commit, s.x.hvi = bytes.Clone(msg), c.HVI
+	if err := s.makeKeyAgreement(); err != nil {
+		return s.state, err
+	}
+	dhPart1, err := s.newDHPart(Responder)
+	if err != nil {
+		return s.state, err
+	}
+	s.x.dhPart1 = dhPart1
+	s.respond(now, msg, dhPart1)
+	return stateDHPart1, nil
+}

@@ -1,0 +1,192 @@
+package zrtp
+
+import (
+	"crypto/hmac"
+	"errors"
+	"io"
+	"time"
+
+	"karat/internal/secret"
+	"karat/zrtp/wire"
+)
+
+// newConfirm makes our Confirm1 or Confirm2.
+func (s *Session) newConfirm() ([]byte, error) {
+	own, _ := s.x.keys.of(s.x.role)
+	c := wire.Confirm{Part: 1}
+	if s.x.role == Initiator {
+		c.Part = 2
+	}
+	if _, err := io.ReadFull(s.cfg.Rand, c.IV[:]); err != nil {
+		return nil, err
+	}
+	plain := wire.Confirmed{
+		H0:       s.chain.h0,
+		Verified: s.verified(),
+		Expiry:   interval(s.cfg.Expiry),
+	}.Append(nil)
+	encrypted, err := cfb(own.zrtp, c.IV, plain, true)
+	if err != nil {
+		return nil, err
+	}
+	c.Encrypted = encrypted
+	c.MAC = s.confirmMAC(own.mac, encrypted)
+	return c.Append(nil), nil
+}
+
+// verified is our V flag. It speaks of a secret that both ends still share.
+//
+// RFC 6189, Section 7.1: each party sends the SAS Verified flag from the
+// previous session in the Confirm message of the current session.
+func (s *Session) verified() bool { return s.memory.verified && s.x.matched.present() }
+
+// confirmMAC is the confirm_mac.
+//
+// RFC 6189, Section 4.6: confirm_mac = MAC(mackey, encrypted part)
+func (s *Session) confirmMAC(key secret.Bytes, encrypted []byte) (sum [macLen]byte) {
+	mac := hmac.New(s.x.suite.newHash, key.Expose())
+	mac.Write(encrypted)
+	copy(sum[:], mac.Sum(nil))
+	return sum
+}
+
+// openConfirm checks the peer's Confirm and returns its inner part, which
+// nothing else can give.
+func (s *Session) openConfirm(msg []byte) (wire.Confirmed, error) {
+	c, err := wire.ParseConfirm(msg)
+	if err != nil {
+		return wire.Confirmed{}, err
+	}
+	_, peer := s.x.keys.of(s.x.role)
+	plain, err := cfb(peer.zrtp, c.IV, c.Encrypted, false)
+	if err != nil {
+		return wire.Confirmed{}, err
+	}
+	defer clear(plain)
+	h0 := [32]byte(plain[:32])
+	mac := s.confirmMAC(peer.mac, c.Encrypted)
+	switch genuine := isPreimage(h0, s.peer.h1); {
+	case !hmac.Equal(mac[:], c.MAC[:]) && genuine:
+		return wire.Confirmed{}, protocolError(wire.CodeBadConfirmMAC, ErrMessageMAC)
+	case !hmac.Equal(mac[:], c.MAC[:]):
+		// A stranger's, or the keys differ: only time can tell.
+		return wire.Confirmed{}, doubtful{protocolError(wire.CodeBadConfirmMAC, nil)}
+	case !genuine:
+		return wire.Confirmed{}, protocolError(wire.CodeBadConfirmMAC, errors.New("wrong hash preimage under a good MAC"))
+	}
+	if !isSealed(s.peerDHPart(), h0) {
+		return wire.Confirmed{}, protocolError(wire.CodeBadConfirmMAC, ErrMessageMAC)
+	}
+	return wire.ParseConfirmed(plain)
+}
+
+// peerDHPart is the DHPart that the peer sent.
+func (s *Session) peerDHPart() []byte {
+	if s.x.role == Initiator {
+		return s.x.dhPart1
+	}
+	return s.x.dhPart2
+}
+
+// waitConfirm1: our DHPart2 is out.
+func (s *Session) waitConfirm1(now time.Time, msg []byte) (state, error) {
+	if wire.TypeOf(msg) != wire.TypeConfirm1 {
+		return s.state, errUnused
+	}
+	confirmed, err := s.openConfirm(msg)
+	if err != nil {
+		return s.state, err
+	}
+	confirm2, err := s.newConfirm()
+	if err != nil {
+		return s.state, err
+	}
+	s.x.confirmed = confirmed
+	s.keysAgreed(now)
+	s.request(now, confirm2)
+	return stateConfirm2, nil
+}
+
+// waitConfirm2: our Confirm1 is out.
+func (s *Session) waitConfirm2(now time.Time, msg []byte) (state, error) {
+	if wire.TypeOf(msg) != wire.TypeConfirm2 {
+		return s.state, errUnused
+	}
+	confirmed, err := s.openConfirm(msg)
+	if err != nil {
+		return s.state, err
+	}
+	s.x.confirmed = confirmed
+	s.keysAgreed(now)
+	s.respond(now, msg, wire.Conf2ACK{}.Append(nil))
+	s.secure()
+	return stateSecure, nil
+}
+
+// waitConf2ACK: our Confirm2 is out.
+func (s *Session) waitConf2ACK(_ time.Time, msg []byte) (state, error) {
+	if wire.TypeOf(msg) != wire.TypeConf2ACK {
+		return s.state, errUnused
+	}
+	if _, err := wire.ParseConf2ACK(msg); err != nil {
+		return s.state, err
+	}
+	s.secure()
+	return stateSecure, nil
+}
+
+// ReceivedSRTP tells that an SRTP packet of the peer's has authenticated.
+//
+// RFC 6189, Section 4.6: The initiator MUST treat the first valid SRTP media
+// from the responder as equivalent to receiving a Conf2ACK.
+func (s *Session) ReceivedSRTP(time.Time) {
+	if s.state == stateConfirm2 {
+		s.secure()
+		s.state = stateSecure
+	}
+}
+
+// keysAgreed hands out the keys.
+//
+// The initiator does so on Confirm1: the responder's SRTP may overtake its
+// Conf2ACK. The responder on Confirm2, for the initiator sends nothing before it
+// knows that Confirm2 arrived, and the responder must not either.
+func (s *Session) keysAgreed(now time.Time) {
+	own, peer := s.x.keys.of(s.x.role)
+	// RFC 6189, Section 4.9: The actual cache interval used by both endpoints is
+	// the minimum of the values from the Confirm1 and Confirm2 messages. [It] is
+	// relative to when the Confirm1 message is sent or received.
+	s.x.interval = min(interval(s.cfg.Expiry), s.x.confirmed.Expiry)
+	s.x.confirmedAt = now
+	if s.x.mismatched {
+		s.emit(Mismatch{})
+	}
+	s.emit(KeysAgreed{Keys{
+		Send:    own.srtp.clone(),
+		Receive: peer.srtp.clone(),
+		TagBits: s.x.suite.tagBits(),
+	}})
+}
+
+// secure ends the exchange well.
+func (s *Session) secure() {
+	s.emit(Secure{
+		Role:         s.x.role,
+		SAS:          renderSAS(s.x.suite.sas, s.x.keys.sas),
+		KeyAgreement: s.x.suite.keyAgreement.Name(),
+		Hash:         s.x.suite.hash.Name(),
+		Cipher:       s.x.suite.cipher.Name(),
+		AuthTag:      s.x.suite.authTag.Name(),
+		SASType:      s.x.suite.sas.Name(),
+		Continuity:   s.x.matched.present(),
+		Known:        s.memory.known(),
+		Verified:     s.verified() && s.x.confirmed.Verified,
+		PeerVerified: s.x.confirmed.Verified,
+		Disclosed:    s.x.confirmed.Disclosure,
+		Peer:         ZID(s.peer.hello.ZID),
+		Remember:     s.memory.update(s.x.keys.retained.Clone(), s.x.matched, s.x.confirmedAt, s.x.interval),
+		Mismatched:   s.x.mismatched,
+	})
+	s.quiesce()
+	s.wipe()
+}

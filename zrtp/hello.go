@@ -1,0 +1,172 @@
+package zrtp
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"karat/zrtp/wire"
+)
+
+// clientID names no product: all installations of all versions send the same.
+const clientID = "                "
+
+// comparedVersion is how much of a version counts.
+//
+// RFC 6189, Section 4.1.1: When comparing protocol versions, a ZRTP endpoint
+// MUST include only the first three octets of the version field.
+const comparedVersion = 3
+
+// peer is what is known of the other end.
+type peer struct {
+	met   bool
+	ssrc  uint32
+	hello wire.Hello
+	raw   []byte // the Hello as it came
+	bound bool
+	// h2 and h1 are links of its chain, once they were revealed and checked.
+	h2, h1 [32]byte
+}
+
+// newHello makes our Hello. Its flags are all 0: no signatures (S), no PBX (M),
+// and we do commit (P).
+func (s *Session) newHello() []byte {
+	return seal(wire.Hello{
+		Version:       version,
+		Client:        [16]byte([]byte(clientID)),
+		H3:            s.chain.h3,
+		ZID:           s.cfg.ZID,
+		Hashes:        s.offer.hashes,
+		Ciphers:       s.offer.ciphers,
+		AuthTags:      s.offer.authTags,
+		KeyAgreements: s.offer.keyAgreements,
+		SASTypes:      s.offer.sasTypes,
+	}.Append(nil), s.chain.h2)
+}
+
+// HelloHash is the value for a=zrtp-hash: our version, and the hash of our
+// Hello in hexadecimal (Section 8.1).
+func (s *Session) HelloHash() string { return helloHash(s.hello) }
+
+func helloHash(hello []byte) string {
+	sum := implicitHash(hello)
+	return version + " " + hex.EncodeToString(sum[:])
+}
+
+// extendHello prolongs the wait: there is evidence that the peer speaks ZRTP.
+func (s *Session) extendHello() {
+	if s.helloExtended {
+		return
+	}
+	s.helloExtended = true
+	more := extendedHellos - helloSchedule.repeats
+	s.helloEnd = s.helloEnd.Add(time.Duration(more) * helloSchedule.longest)
+	if !s.helloTimer.due.IsZero() {
+		s.helloTimer.left += more
+	}
+}
+
+// receiveHello acknowledges the peer's Hello and commits.
+func (s *Session) receiveHello(now time.Time, ssrc uint32, msg []byte) error {
+	if s.peer.met {
+		if bytes.Equal(msg, s.peer.raw) {
+			s.transmit(wire.HelloACK{}.Append(nil))
+		}
+		return nil // only the first Hello counts, and its repetitions
+	}
+	if s.state != stateHello {
+		return errUnused
+	}
+	hello, err := wire.ParseHello(msg)
+	if err != nil {
+		return err
+	}
+	if hello.Version[:comparedVersion] > version[:comparedVersion] {
+		// RFC 6189, Section 4.1.1: an unsupported version number that is higher
+		// [...] MUST be ignored.
+		return errUnused
+	}
+	bound := s.announced(msg)
+	if fault := s.judgeHello(hello, bound); fault != nil {
+		if bound {
+			return fault
+		}
+		return doubtful{fault}
+	}
+	s.meet(now, peer{met: true, ssrc: ssrc, hello: hello, raw: bytes.Clone(msg), bound: bound})
+	return s.commit(now)
+}
+
+// announced tells whether signalling announced this Hello.
+func (s *Session) announced(msg []byte) bool {
+	hash := helloHash(msg)
+	for _, announced := range s.cfg.PeerHelloHashes {
+		theirVersion, digits, _ := strings.Cut(strings.TrimSpace(announced), " ")
+		if len(theirVersion) < comparedVersion || theirVersion[:comparedVersion] != version[:comparedVersion] {
+			continue // the Hello of another version
+		}
+		if strings.EqualFold(version+" "+strings.TrimSpace(digits), hash) {
+			return true
+		}
+	}
+	return false
+}
+
+// judgeHello looks for faults that end the session.
+func (s *Session) judgeHello(h wire.Hello, bound bool) *ProtocolError {
+	switch {
+	case h.Version[:comparedVersion] < version[:comparedVersion]:
+		// RFC 6189, Section 4.1.1: an unsupported version number that is lower
+		// [...] the endpoint MUST send an Error message.
+		return protocolError(wire.CodeVersion, fmt.Errorf("the peer speaks version %q", h.Version))
+	case ZID(h.ZID) == s.cfg.ZID:
+		return protocolError(wire.CodeEqualZIDs, nil)
+	case len(s.cfg.PeerHelloHashes) > 0 && !bound:
+		return protocolError(wire.CodeHelloMismatch, ErrHelloHash)
+	}
+	return nil
+}
+
+// meet takes a Hello as the peer's.
+func (s *Session) meet(now time.Time, p peer) {
+	s.peer = p
+	s.doubt = doubt{}
+	if s.cfg.Retained != nil {
+		if retained, ok := s.cfg.Retained(ZID(p.hello.ZID)); ok {
+			s.memory = newMemory(now, retained)
+		}
+	}
+	s.emit(PeerHello{ZID: ZID(p.hello.ZID), Bound: p.bound, Client: printable(p.hello.Client[:])})
+	s.extendHello()
+	if s.acked.acked && s.acked.ssrc == p.ssrc {
+		return
+	}
+	if s.acked.acked { // by someone else
+		s.acked = ackedBy{}
+		s.helloTimer = newRetransmission(now, s.hello, helloSchedule)
+	}
+	// The peer may have begun to listen after our last Hello: do not let it wait
+	// for the next.
+	s.transmit(s.hello)
+}
+
+// receiveHelloACK stops the repetition of our Hello.
+func (s *Session) receiveHelloACK(ssrc uint32, msg []byte) {
+	if _, err := wire.ParseHelloACK(msg); err == nil && s.state.exchanging() && !s.acked.acked {
+		s.acked = ackedBy{acked: true, ssrc: ssrc}
+		s.helloTimer = retransmission{}
+	}
+}
+
+// printable keeps what is harmless of a name that a stranger chose.
+func printable(b []byte) string {
+	text := strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, string(b))
+	return strings.TrimSpace(text)
+}

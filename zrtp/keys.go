@@ -1,0 +1,164 @@
+package zrtp
+
+import (
+	"crypto/hmac"
+	"encoding/binary"
+
+	"karat/internal/secret"
+)
+
+// agreement is all that goes into the shared secret s0 (Section 4.4.1.4).
+type agreement struct {
+	suite                suite
+	dhResult             secret.Bytes
+	initiator, responder ZID
+	totalHash            []byte
+	s1                   secret.Bytes // absent: null
+}
+
+// totalHash binds the exchange together.
+//
+// RFC 6189, Section 4.4.1.4: total_hash = hash(Hello of responder || Commit ||
+// DHPart1 || DHPart2).
+func totalHash(s suite, responderHello, commit, dhPart1, dhPart2 []byte) []byte {
+	return s.sum(responderHello, commit, dhPart1, dhPart2)
+}
+
+// s0 computes the shared secret.
+//
+// RFC 6189, Section 4.4.1.4: s0 = hash(counter || DHResult || "ZRTP-HMAC-KDF" ||
+// ZIDi || ZIDr || total_hash || len(s1) || s1 || len(s2) || s2 || len(s3) || s3)
+func (a agreement) s0() secret.Bytes {
+	var s1Len, null [4]byte
+	binary.BigEndian.PutUint32(s1Len[:], uint32(a.s1.Len()))
+	return secret.Own(a.suite.sum(
+		[]byte{0, 0, 0, 1},
+		a.dhResult.Expose(),
+		[]byte("ZRTP-HMAC-KDF"),
+		a.initiator[:], a.responder[:],
+		a.totalHash,
+		s1Len[:], a.s1.Expose(),
+		null[:], // s2: there is no auxsecret here
+		null[:], // s3: nor a pbxsecret
+	))
+}
+
+// kdf derives keys from s0 (Section 4.5.1).
+type kdf struct {
+	suite   suite
+	s0      secret.Bytes
+	context []byte
+}
+
+func (a agreement) kdf() kdf {
+	// RFC 6189, Section 4.4.1.4: KDF_Context = (ZIDi || ZIDr || total_hash)
+	context := append(a.initiator[:], a.responder[:]...)
+	return kdf{a.suite, a.s0(), append(context, a.totalHash...)}
+}
+
+// derive computes one key of size octets.
+//
+// RFC 6189, Section 4.5.1: KDF(KI, Label, Context, L) = HMAC(KI, i || Label ||
+// 0x00 || Context || L)
+func (k kdf) derive(label string, size int) secret.Bytes {
+	mac := hmac.New(k.suite.newHash, k.s0.Expose())
+	mac.Write([]byte{0, 0, 0, 1})
+	mac.Write([]byte(label))
+	mac.Write([]byte{0})
+	mac.Write(k.context)
+	mac.Write(binary.BigEndian.AppendUint32(nil, uint32(8*size)))
+	out := mac.Sum(nil)
+	clear(out[size:])
+	return secret.Own(out[:size:size])
+}
+
+// Lengths of derived keys in octets.
+const (
+	saltLen     = 14 // 112 bits
+	retainedLen = 32
+	sasHashLen  = 32
+)
+
+// keySchedule is what is left of s0: it is erased as soon as all is derived.
+// The RFC erases it a little later, in Section 4.6.1.
+type keySchedule struct {
+	initiator, responder sideKeys
+	// retained is the new rs1 (Section 4.6.1).
+	retained secret.Bytes
+	// sas is the sasvalue: the first 32 bits of the sashash.
+	sas uint32
+}
+
+// sideKeys are the keys of one role.
+type sideKeys struct {
+	srtp Direction    // srtpkey, srtpsalt
+	mac  secret.Bytes // mackey
+	zrtp secret.Bytes // zrtpkey
+}
+
+// schedule derives everything and wipes s0. HMAC may leave copies of s0 behind
+// in memory that Go will reuse; that is out of our hands.
+func (k kdf) schedule() *keySchedule {
+	defer k.s0.Wipe()
+	sasHash := k.derive("SAS", sasHashLen)
+	return &keySchedule{
+		initiator: k.side("Initiator"),
+		responder: k.side("Responder"),
+		retained:  k.derive("retained secret", retainedLen),
+		sas:       binary.BigEndian.Uint32(sasHash.Expose()),
+	}
+}
+
+// side derives the keys of a role (Section 4.5.3).
+func (k kdf) side(role string) sideKeys {
+	return sideKeys{
+		srtp: Direction{
+			Key:  k.derive(role+" SRTP master key", k.suite.keyLen()),
+			Salt: k.derive(role+" SRTP master salt", saltLen),
+		},
+		mac:  k.derive(role+" HMAC key", k.suite.newHash().Size()),
+		zrtp: k.derive(role+" ZRTP key", k.suite.keyLen()),
+	}
+}
+
+// of returns the keys of a role and those of the other.
+func (k *keySchedule) of(r Role) (own, peer sideKeys) {
+	if r == Initiator {
+		return k.initiator, k.responder
+	}
+	return k.responder, k.initiator
+}
+
+// wipe clears what has not been handed out.
+func (k *keySchedule) wipe() {
+	if k == nil {
+		return
+	}
+	k.wipeConfirm()
+	k.initiator.srtp.wipe()
+	k.responder.srtp.wipe()
+	k.retained.Wipe()
+}
+
+// wipeConfirm clears what only the Confirm messages need.
+func (k *keySchedule) wipeConfirm() {
+	for _, side := range []sideKeys{k.initiator, k.responder} {
+		side.mac.Wipe()
+		side.zrtp.Wipe()
+	}
+}
+
+func (d Direction) wipe() {
+	d.Key.Wipe()
+	d.Salt.Wipe()
+}
+
+func (d Direction) clone() Direction {
+	return Direction{Key: d.Key.Clone(), Salt: d.Salt.Clone()}
+}
+
+// Wipe clears the keys: for their owner, when the stream has ended.
+func (k Keys) Wipe() {
+	k.Send.wipe()
+	k.Receive.wipe()
+}

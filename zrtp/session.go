@@ -1,0 +1,336 @@
+package zrtp
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"io"
+	"time"
+
+	"karat/zrtp/wire"
+)
+
+// version is the one that is spoken here.
+const version = "1.10"
+
+// Session is one ZRTP exchange for one media stream. It is not safe for
+// concurrent use: whoever owns the stream owns it.
+type Session struct {
+	cfg    Config
+	offer  offer
+	state  state
+	chain  hashChain
+	hello  []byte // our Hello
+	peer   peer
+	memory memory
+	x      exchange
+
+	sequence   uint16
+	helloTimer retransmission // Hello, until it is acknowledged
+	timer      retransmission // Commit, DHPart2, Confirm2 or Error
+	helloEnd   time.Time      // when to stop waiting for the peer's Hello
+	patience   time.Time      // the responder's, with a silent peer
+	// helloExtended: there is evidence that the peer speaks ZRTP.
+	helloExtended bool
+	acked         ackedBy
+	doubt         doubt
+
+	packets [][]byte
+	events  []Event
+}
+
+// ackedBy is who acknowledged our Hello. Anyone can send a HelloACK, so one
+// from a stranger must not silence us for good.
+type ackedBy struct {
+	acked bool
+	ssrc  uint32
+}
+
+// NewSession prepares a session and its Hello. It fails on an algorithm that
+// does not exist, or for want of random numbers.
+func NewSession(cfg Config) (*Session, error) {
+	if cfg.Rand == nil {
+		cfg.Rand = rand.Reader
+	}
+	if cfg.Retained == nil {
+		// RFC 6189, Section 4.9.1: If a ZRTP endpoint does not support the caching
+		// of shared secrets, it MUST set the cache expiration interval to zero.
+		cfg.Expiry = 0
+	}
+	s := &Session{cfg: cfg}
+	var err error
+	if s.offer, err = newOffer(cfg.Algorithms); err != nil {
+		return nil, err
+	}
+	if s.chain, err = newHashChain(cfg.Rand); err != nil {
+		return nil, err
+	}
+	var sequence [2]byte
+	if _, err = io.ReadFull(cfg.Rand, sequence[:]); err != nil {
+		return nil, err
+	}
+	// RFC 6189, Section 5: The count is initialized to a random value.
+	s.sequence = uint16(sequence[0])<<8 | uint16(sequence[1])
+	s.hello = s.newHello()
+	return s, nil
+}
+
+// ExpectHello replaces Config.PeerHelloHashes: an offer needs our hash before
+// the answer brings the peer's. It has no effect once the peer's Hello has come.
+func (s *Session) ExpectHello(hashes []string) {
+	s.cfg.PeerHelloHashes = append([]string(nil), hashes...)
+	if s.state == stateHello {
+		s.extendHello()
+	}
+}
+
+// Start begins to send Hello.
+func (s *Session) Start(now time.Time) {
+	if s.state != stateIdle {
+		return
+	}
+	s.state = stateHello
+	s.transmit(s.hello)
+	s.helloTimer = newRetransmission(now, s.hello, helloSchedule)
+	s.helloEnd = now.Add(helloSchedule.span())
+	if len(s.cfg.PeerHelloHashes) > 0 {
+		s.extendHello()
+	}
+}
+
+// Receive takes one ZRTP datagram. It keeps nothing of pkt. What is no ZRTP, or
+// is damaged, or is not from the peer, goes unnoticed.
+func (s *Session) Receive(now time.Time, pkt []byte) {
+	if s.state == stateIdle || s.state == stateClosed {
+		return
+	}
+	p, err := wire.ParsePacket(pkt)
+	switch {
+	case err != nil:
+		return
+	case p.SSRC == s.cfg.SSRC:
+		s.collision(now)
+		return
+	case s.peer.met && p.SSRC != s.peer.ssrc:
+		return // RFC 6189, Section 5: another source, and another session
+	}
+	s.receive(now, p.SSRC, p.Message)
+}
+
+// collision handles a packet that bears our own SSRC: our own reflected, or a
+// peer that drew the same number.
+//
+// RFC 6189, Section 4.1: If a Hello message, or any other ZRTP message,
+// indicates that there is a synchronization source (SSRC) collision, an Error
+// message MUST be sent [...] and the ZRTP negotiation MUST be terminated.
+func (s *Session) collision(now time.Time) {
+	if s.state.exchanging() {
+		s.fail(now, protocolError(wire.CodeSSRCCollision, nil))
+	}
+}
+
+// receive sorts messages: those with an answer that does not depend on the
+// state, and those that the state waits for.
+func (s *Session) receive(now time.Time, ssrc uint32, msg []byte) {
+	switch wire.TypeOf(msg) {
+	case wire.TypeHello:
+		s.handle(now, s.receiveHello(now, ssrc, msg))
+	case wire.TypeHelloACK:
+		s.receiveHelloACK(ssrc, msg)
+	case wire.TypePing:
+		s.receivePing(ssrc, msg)
+	case wire.TypeError:
+		s.receiveError(now, msg)
+	case wire.TypeErrorACK:
+		s.receiveErrorACK(msg)
+	case wire.TypeGoClear:
+		s.receiveGoClear(msg)
+	case wire.TypeSASRelay:
+		s.receiveSASRelay(msg)
+	case wire.TypeCommit, wire.TypeDHPart1, wire.TypeDHPart2,
+		wire.TypeConfirm1, wire.TypeConfirm2, wire.TypeConf2ACK:
+		s.step(now, msg)
+	}
+}
+
+// step gives a message of the exchange to the state that waits for it.
+func (s *Session) step(now time.Time, msg []byte) {
+	if s.x.answers(msg) {
+		// RFC 6189, Section 6: Only the initiator performs retransmissions. The
+		// responder repeats its answer when the question is repeated.
+		s.hearResponderPeer(now)
+		s.transmit(s.x.answer)
+		return
+	}
+	next, err := s.wait(now, msg)
+	if err == nil && next != s.state {
+		s.state = next
+		s.doubt = doubt{}
+	}
+	s.handle(now, err)
+}
+
+// wait calls the method of the state. What it returns is the next state.
+func (s *Session) wait(now time.Time, msg []byte) (state, error) {
+	switch s.state {
+	case stateCommit:
+		return s.waitDHPart1(now, msg)
+	case stateDHPart1:
+		return s.waitDHPart2(now, msg)
+	case stateDHPart2:
+		return s.waitConfirm1(now, msg)
+	case stateConfirm1:
+		return s.waitConfirm2(now, msg)
+	case stateConfirm2:
+		return s.waitConf2ACK(now, msg)
+	case stateIdle, stateHello, stateSecure, stateFailed, stateClosed:
+		return s.state, errUnused
+	}
+	return s.state, errUnused
+}
+
+// handle acts on what a message led to.
+func (s *Session) handle(now time.Time, err error) {
+	var doubted doubtful
+	var fault *ProtocolError
+	switch {
+	case err == nil, errors.Is(err, errUnused):
+	case errors.As(err, &doubted):
+		s.suspect(now, Failed{Err: doubted.fault})
+	case errors.As(err, &fault):
+		s.fail(now, fault)
+	case errors.Is(err, wire.ErrMalformed):
+		s.suspect(now, Failed{Err: protocolError(wire.CodeMalformed, err)})
+	default: // no random numbers: nothing is safe any more
+		s.fail(now, protocolError(wire.CodeSoftware, err))
+	}
+}
+
+// Advance tells that now has come. Call it when Deadline has passed; calling it
+// more often does no harm.
+func (s *Session) Advance(now time.Time) {
+	if s.helloTimer.advance(now) == repeat {
+		s.transmit(s.hello)
+	}
+	switch s.timer.advance(now) {
+	case repeat:
+		s.transmit(s.timer.message)
+	case giveUp:
+		s.timeout(now)
+	case wait:
+	}
+	switch {
+	case reached(now, s.doubt.until):
+		s.believe(now)
+	case reached(now, s.patience):
+		s.timeout(now)
+	case s.state == stateHello && reached(now, s.helloEnd):
+		s.abandon(Failed{Err: ErrNoHello})
+	}
+}
+
+// Deadline is when Advance wants to be called next; zero when nothing is
+// pending.
+func (s *Session) Deadline() time.Time {
+	var helloEnd time.Time
+	if s.state == stateHello {
+		helloEnd = s.helloEnd
+	}
+	return earliest(s.helloTimer.due, s.timer.due, s.patience, s.doubt.until, helloEnd)
+}
+
+// timeout ends an exchange in which the peer fell silent.
+func (s *Session) timeout(now time.Time) {
+	if s.state.exchanging() {
+		s.fail(now, protocolError(wire.CodeTimeout, ErrTimeout))
+	}
+}
+
+// NextPacket returns the next datagram to send to the peer. Drain it after
+// Start, Receive, ReceivedSRTP and Advance.
+func (s *Session) NextPacket() ([]byte, bool) {
+	if len(s.packets) == 0 {
+		return nil, false
+	}
+	pkt := s.packets[0]
+	s.packets = s.packets[1:]
+	return pkt, true
+}
+
+// NextEvent returns the next event, in the order in which they happened. Drain
+// it likewise.
+func (s *Session) NextEvent() (Event, bool) {
+	if len(s.events) == 0 {
+		return nil, false
+	}
+	event := s.events[0]
+	s.events[0] = nil
+	s.events = s.events[1:]
+	return event, true
+}
+
+// Close wipes what is secret and ends the session; nothing is sent afterwards.
+// Keys and secrets that events handed out belong to who took them; those in
+// events that nobody took are wiped.
+func (s *Session) Close() {
+	for _, event := range s.events {
+		switch e := event.(type) {
+		case KeysAgreed:
+			e.Keys.Wipe()
+		case Secure:
+			e.Remember.RS1.Wipe()
+			e.Remember.RS2.Wipe()
+		}
+	}
+	s.events, s.packets = nil, nil
+	s.quiesce()
+	s.wipe()
+	s.state = stateClosed
+}
+
+// quiesce stops all timers.
+func (s *Session) quiesce() {
+	s.helloTimer, s.timer = retransmission{}, retransmission{}
+	s.patience, s.helloEnd = time.Time{}, time.Time{}
+	s.doubt = doubt{}
+}
+
+// wipe clears all that is secret and not yet handed out.
+func (s *Session) wipe() {
+	s.chain = hashChain{}
+	s.memory.wipe()
+	s.x.wipe()
+}
+
+// transmit queues a message in a packet of its own.
+func (s *Session) transmit(msg []byte) {
+	s.packets = append(s.packets, wire.AppendPacket(nil, wire.Packet{
+		Sequence: s.sequence,
+		SSRC:     s.cfg.SSRC,
+		Message:  msg,
+	}))
+	s.sequence++
+}
+
+// request sends a message and repeats it until its answer arrives.
+func (s *Session) request(now time.Time, msg []byte) {
+	s.transmit(msg)
+	s.timer = newRetransmission(now, msg, requestSchedule)
+}
+
+// respond sends the answer to question, and keeps it for when the question is
+// repeated.
+func (s *Session) respond(now time.Time, question, answer []byte) {
+	s.x.question, s.x.answer = bytes.Clone(question), answer
+	s.transmit(answer)
+	s.hearResponderPeer(now)
+}
+
+// hearResponderPeer notes that the initiator is still there.
+func (s *Session) hearResponderPeer(now time.Time) {
+	if s.state.exchanging() {
+		s.patience = now.Add(responderPatience)
+	}
+}
+
+func (s *Session) emit(e Event) { s.events = append(s.events, e) }

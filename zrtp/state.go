@@ -1,0 +1,64 @@
+package zrtp
+
+// state is where a Session stands. A box names the message sent last.
+//
+//	          idle
+//	           | Start
+//	         hello
+//	           | peer's Hello
+//	         commit ------------------.
+//	DHPart1    |                      | Commit with the higher hvi,
+//	           |                      | or before ours
+//	        dhpart2                dhpart1
+//	Confirm1   | KeysAgreed           | DHPart2
+//	           |                      |
+//	        confirm2               confirm1
+//	Conf2ACK   |                      | Confirm2
+//	or SRTP    |                      | KeysAgreed
+//	           `------- secure -------'
+//
+// From every state but idle and secure a fault leads to failed, and Close leads
+// from all to closed.
+type state uint8
+
+const (
+	stateIdle state = iota
+	stateHello
+	stateCommit
+	stateDHPart1
+	stateDHPart2
+	stateConfirm1
+	stateConfirm2
+	stateSecure
+	stateFailed
+	stateClosed
+)
+
+func (s state) String() string {
+	switch s {
+	case stateIdle:
+		return "idle"
+	case stateHello:
+		return "hello"
+	case stateCommit:
+		return "commit"
+	case stateDHPart1:
+		return "dhpart1"
+	case stateDHPart2:
+		return "dhpart2"
+	case stateConfirm1:
+		return "confirm1"
+	case stateConfirm2:
+		return "confirm2"
+	case stateSecure:
+		return "secure"
+	case stateFailed:
+		return "failed"
+	case stateClosed:
+		return "closed"
+	}
+	return "unknown"
+}
+
+// exchanging tells whether a fault can still end the exchange.
+func (s state) exchanging() bool { return s >= stateHello && s <= stateConfirm2 }
