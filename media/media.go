@@ -1,8 +1,19 @@
+// Package media is the voice of one call: it turns a microphone into SRTP
+// packets of one size at one pace, and SRTP packets into sound.
+//
+// RTP is RFC 3550, SRTP RFC 3711 (AES_CM) and RFC 6188 (AES-256), Opus in RTP
+// RFC 7587, RTCP on the same port RFC 5761. Keys come from outside as plain
+// values; this package agrees on none, and sends nothing without them. It
+// signals nothing, and it never sends in the clear.
+//
+// What is sent does not depend on what is said: packets leave on absolute
+// ticks of 20 ms, each frame is encoded a tick before it is sent, and a muted
+// microphone is replaced by encoded room tone.
 package media
 
 import (
+	"errors"
 	"log/slog"
-	"net/netip"
 	"time"
 
 	"karat/internal/secret"
@@ -29,6 +40,13 @@ type Keys struct {
 	TagBits                                    int
 }
 
+// Wipe clears the keys' memory.
+func (k Keys) Wipe() {
+	for _, s := range []secret.Bytes{k.SendKey, k.SendSalt, k.ReceiveKey, k.ReceiveSalt} {
+		s.Wipe()
+	}
+}
+
 // Parameters are what signalling agreed on.
 type Parameters struct {
 	SendPT, ReceivePT, EventPT uint8
@@ -39,10 +57,26 @@ type Parameters struct {
 type Stats struct {
 	Sent, Received, Lost, Concealed, Late uint64
 	Unauthenticated, Replayed             uint64
-	Jitter, Delay, RTT                    time.Duration // RTT 0: not measured
+	// Early packets came before ArmReceive, Ignored ones were genuine but no
+	// voice of ours to play: telephone events, payload types and sources that
+	// were not agreed on.
+	Early, Ignored uint64
+	// SendFailed packets were refused by the path.
+	SendFailed         uint64
+	Jitter, Delay, RTT time.Duration // RTT 0: not measured
 	// PeakLevel of what was received in the last second, in dBFS.
 	ReceivedLevel float64
 }
 
-// Authenticated is told once per new source address, with the fork it came by.
-type Authenticated func(fork path.Fork, from netip.AddrPort)
+// Errors that callers act on.
+var (
+	ErrKeys      = errors.New("media: these are no SRTP keys")
+	ErrArmed     = errors.New("media: the stream has its keys already")
+	ErrNotArmed  = errors.New("media: no keys yet, nothing can be sent")
+	ErrStarted   = errors.New("media: the stream was started already")
+	ErrStopped   = errors.New("media: the stream was stopped and does not start again")
+	ErrExhausted = errors.New("media: these keys have sealed all the packets they may")
+)
+
+// frameTime is the pace of the call.
+const frameTime = device.FrameSamples * time.Second / device.SampleRate

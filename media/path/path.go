@@ -1,6 +1,16 @@
+// Package path owns the media socket: what arrives is classified by its first
+// byte (RFC 7983) and handed on, and what leaves goes to the address of a fork.
+//
+// It knows nothing of SRTP or ZRTP. It moves a fork's address only when told
+// that a packet from the new address proved genuine (Path.Authenticated), so
+// nobody can draw the media to themselves by sending bytes. ICE, TURN and
+// RFC 4571 framing are not here; they come behind the same interface.
 package path
 
-import "net/netip"
+import (
+	"errors"
+	"net/netip"
+)
 
 // Class is what a datagram on the media port is, by its first byte (RFC 7983,
 // and RFC 5764 Section 5.1.2).
@@ -28,7 +38,9 @@ type Handler func(class Class, fork Fork, from netip.AddrPort, b []byte)
 type Path interface {
 	// Local is the address that an offer names.
 	Local() netip.AddrPort
-	// Remote adds or moves a fork: where to send, as its SDP says.
+	// Remote adds or moves a fork: where to send, as its SDP says. Told the
+	// same address again it changes nothing, so a re-INVITE that moves nobody
+	// does not undo latching.
 	Remote(fork Fork, to netip.AddrPort)
 	// Send sends to the fork's present address. It does not keep b, never
 	// blocks for long, and allocates nothing.
@@ -41,6 +53,57 @@ type Path interface {
 	Select(fork Fork)
 	// Receive starts delivery to h. It is called once.
 	Receive(h Handler)
-	// Close stops, and returns after the last call of the Handler.
+	// Close stops, and returns after the last call of the Handler. It must not
+	// be called from the Handler.
 	Close() error
+}
+
+// MaxDatagram bounds what is sent and received. The largest message of a call
+// is a ZRTP one with an ML-KEM public value, about 1.4 kB; larger datagrams are
+// dropped whole, never cut.
+const MaxDatagram = 2048
+
+// What Send may answer, beside errors of the socket.
+var (
+	ErrNoFork   = errors.New("path: this fork has no address to send to")
+	ErrTooLarge = errors.New("path: the datagram is larger than any of a call")
+	ErrClosed   = errors.New("path: closed")
+)
+
+// Classify tells what a datagram is by its first byte.
+//
+// RFC 7983, Section 7: 0..3 STUN, 16..19 ZRTP, 20..63 DTLS, 64..79 TURN
+// channel, 128..191 RTP or RTCP. TURN channels end below a Path, so here they
+// are Unknown like all the rest.
+func Classify(b []byte) Class {
+	if len(b) == 0 {
+		return Unknown
+	}
+	switch c := b[0]; {
+	case c <= 3:
+		return STUN
+	case c >= 16 && c <= 19:
+		return ZRTP
+	case c >= 20 && c <= 63:
+		return DTLS
+	case c >= 128 && c <= 191:
+		return RTP
+	}
+	return Unknown
+}
+
+// String names the class.
+func (c Class) String() string {
+	switch c {
+	case STUN:
+		return "STUN"
+	case ZRTP:
+		return "ZRTP"
+	case DTLS:
+		return "DTLS"
+	case RTP:
+		return "RTP"
+	case Unknown:
+	}
+	return "unknown"
 }

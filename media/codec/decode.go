@@ -1,0 +1,99 @@
+package codec
+
+import (
+	"errors"
+	"fmt"
+
+	"gopkg.in/hraban/opus.v2"
+)
+
+const (
+	// MaxSamples is the longest packet there is.
+	//
+	// RFC 6716, Section 3.2.5: "the audio duration contained within a packet
+	// MUST NOT exceed 120 ms".
+	MaxSamples = SampleRate * 120 / 1000
+	// MaxPacketBytes bounds what is given to libopus: what fits a datagram.
+	MaxPacketBytes = 1500
+)
+
+// ErrBadPacket is wrapped by what Decode returns for bytes that are not Opus.
+var ErrBadPacket = errors.New("codec: not an Opus packet")
+
+// Decoder turns packets into sound. Bytes that are no Opus packet leave it as
+// it was. It is not for concurrent use.
+type Decoder struct{ opus *opus.Decoder }
+
+// NewDecoder returns a decoder that has heard nothing.
+func NewDecoder() (*Decoder, error) {
+	d, err := opus.NewDecoder(SampleRate, 1)
+	if err != nil {
+		return nil, fmt.Errorf("codec: create the Opus decoder: %w", err)
+	}
+	return &Decoder{opus: d}, nil
+}
+
+// Decode decodes one packet of 2.5 to 120 ms, mono or stereo (mixed down), and
+// returns how many samples it made. It allocates nothing unless it fails.
+func (d *Decoder) Decode(pcm *[MaxSamples]int16, packet []byte) (int, error) {
+	want, err := Samples(packet)
+	if err != nil {
+		return 0, err
+	}
+	n, err := d.opus.Decode(packet, pcm[:])
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrBadPacket, err)
+	}
+	if n != want {
+		return 0, fmt.Errorf("%w: %d samples where the header says %d", ErrBadPacket, n, want)
+	}
+	return n, nil
+}
+
+// Conceal makes something up in place of lost sound, fading out over several
+// frames. len(pcm) is a multiple of 2.5 ms, at most 20 ms.
+func (d *Decoder) Conceal(pcm []int16) error {
+	// The binding goes by the capacity, hence the full slice expression.
+	if err := d.opus.DecodePLC(pcm[:len(pcm):len(pcm)]); err != nil {
+		return fmt.Errorf("codec: conceal: %w", err)
+	}
+	return nil
+}
+
+// Samples tells from its first bytes how long a packet lasts, at 48 kHz.
+func Samples(packet []byte) (int, error) {
+	if len(packet) == 0 || len(packet) > MaxPacketBytes {
+		return 0, ErrBadPacket
+	}
+	n := frameSamples(packet[0])
+	switch packet[0] & 3 {
+	case 0:
+	case 1, 2:
+		n *= 2
+	case 3:
+		if len(packet) < 2 {
+			return 0, ErrBadPacket
+		}
+		n *= int(packet[1] & 0x3f)
+	}
+	if n == 0 || n > MaxSamples {
+		return 0, ErrBadPacket
+	}
+	return n, nil
+}
+
+// frameSamples reads the frame size from the configuration number.
+//
+// RFC 6716, Section 3.1, Table 2: 0..11 SILK of 10, 20, 40, 60 ms; 12..15
+// hybrid of 10, 20 ms; 16..31 CELT of 2.5, 5, 10, 20 ms.
+func frameSamples(toc byte) int {
+	const ms = SampleRate / 1000
+	switch config := toc >> 3; {
+	case config < 12:
+		return [4]int{10 * ms, 20 * ms, 40 * ms, 60 * ms}[config&3]
+	case config < 16:
+		return [2]int{10 * ms, 20 * ms}[config&1]
+	default:
+		return 120 << (config & 3) // 2.5 ms doubled
+	}
+}

@@ -1,0 +1,103 @@
+package media_test
+
+import (
+	"math"
+	"net/netip"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"karat/internal/secret"
+	"karat/media"
+	"karat/media/device"
+	"karat/media/path"
+	"karat/media/wav"
+)
+
+// keys makes the keys of two ends that fit each other.
+func keys(keyBytes, tagBits int) (a, b media.Keys) {
+	fill := func(n int, v byte) []byte {
+		k := make([]byte, n)
+		for i := range k {
+			k[i] = v + byte(i)
+		}
+		return k
+	}
+	end := func(send, receive byte) media.Keys {
+		return media.Keys{
+			SendKey: secret.Own(fill(keyBytes, send)), SendSalt: secret.Own(fill(14, send+100)),
+			ReceiveKey: secret.Own(fill(keyBytes, receive)), ReceiveSalt: secret.Own(fill(14, receive+100)),
+			TagBits: tagBits,
+		}
+	}
+	return end(1, 2), end(2, 1)
+}
+
+var agreed = media.Parameters{SendPT: 96, ReceivePT: 96, EventPT: 101, RTCPMux: true}
+
+// TestLoopback carries a tone over real sockets for a second and a half.
+func TestLoopback(t *testing.T) {
+	dir := t.TempDir()
+	ka, kb := keys(32, 80)
+	alice, pa := dial(t, "tone:440", "null", 1)
+	bob, pb := dial(t, "null", "file:"+filepath.Join(dir, "bob.wav"), 2)
+	pa.Remote(1, pb.Local())
+	pb.Remote(1, pa.Local())
+	for s, k := range map[*media.Stream]media.Keys{alice: ka, bob: kb} {
+		if err := s.ArmReceive(k, agreed); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Start(1); err != nil {
+			t.Fatal(err)
+		}
+		s.SetMuted(false)
+	}
+	select {
+	case <-bob.FirstAuthenticated():
+	case <-time.After(5 * time.Second):
+		t.Fatal("nothing authenticated within 5 s")
+	}
+	select {
+	case <-time.After(1500 * time.Millisecond):
+	}
+	st := bob.Stats()
+	if err := bob.Close(); err != nil {
+		t.Error(err)
+	}
+	if st.Received < 70 || st.Unauthenticated+st.Replayed+st.Early > 0 || st.Concealed > 5 {
+		t.Errorf("after 1.5 s: %+v", st)
+	}
+	if math.Abs(st.ReceivedLevel+12) > 1 {
+		t.Errorf("a tone of -12 dBFS came out at %.1f", st.ReceivedLevel)
+	}
+	a, err := wav.ReadFile(filepath.Join(dir, "bob.wav"))
+	if err != nil || len(a.Samples) < 48000 {
+		t.Errorf("recorded %d samples, %v", len(a.Samples), err)
+	}
+}
+
+func dial(t *testing.T, mic, speaker string, ssrc uint32) (*media.Stream, *path.UDP) {
+	t.Helper()
+	p, err := path.ListenUDP("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := device.Open(mic, speaker, device.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := media.New(media.Config{Path: p, Device: d, SSRC: ssrc})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Receive(func(class path.Class, fork path.Fork, from netip.AddrPort, b []byte) {
+		if class == path.RTP {
+			s.HandleRTP(fork, from, b)
+		}
+	})
+	t.Cleanup(func() {
+		s.Close()
+		p.Close()
+	})
+	return s, p
+}

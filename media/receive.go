@@ -1,0 +1,198 @@
+package media
+
+import (
+	"errors"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/srtp/v3"
+
+	"karat/media/codec"
+	"karat/media/jitter"
+	"karat/media/path"
+)
+
+const (
+	// maxSources bounds the SSRCs that one set of keys is heard with. A phone
+	// has one; some take a new one when the call is held and resumed. Each
+	// costs a replay list.
+	maxSources = 8
+	// maxOpened is the size of the buffer for decrypted packets.
+	maxOpened = path.MaxDatagram
+)
+
+// receiver is the way from the path to the playout buffer.
+type receiver struct {
+	mu      sync.Mutex // guards what follows
+	ctx     *srtp.Context
+	params  Parameters
+	fork    path.Fork
+	latched netip.AddrPort // the last address that proved genuine
+	heard   bool
+
+	self    uint32                          // our SSRC, and
+	clock   reporter                        // our clock, for what the peer reports on us
+	sources knownSources                    // of RTP
+	reports knownSources                    // of RTCP
+	source  source                          // the one that is played
+	total   struct{ received, lost uint64 } // of the sources before it
+	buffer  *jitter.Buffer
+	header  rtp.Header
+	control rtcp.Header
+	packet  rtp.Packet
+	opened  [maxOpened]byte
+}
+
+func (r *receiver) init() { r.buffer = jitter.New() }
+
+func (r *receiver) arm(ctx *srtp.Context, p Parameters, self uint32, clock reporter) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ctx, r.params = ctx, p
+	r.self, r.clock = self, clock
+}
+
+// start tells which fork the keys belong to, and returns the address that
+// proved genuine before that was known.
+func (r *receiver) start(fork path.Fork) (netip.AddrPort, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.fork = fork
+	return r.latched, r.latched.IsValid()
+}
+
+func (r *receiver) disarm() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ctx = nil
+	r.buffer.Reset()
+	clear(r.opened[:])
+}
+
+// receive takes one datagram and tells whether it was genuine.
+func (s *Stream) receive(fork path.Fork, from netip.AddrPort, b []byte) bool {
+	now := time.Now()
+	r := &s.in
+	r.mu.Lock()
+	var moved bool
+	v := r.open(now, b)
+	if v.newest {
+		moved, r.latched = r.latched != from, from
+		if r.fork != 0 {
+			fork = r.fork
+		}
+		if !r.heard {
+			r.heard = true
+			close(s.heard)
+		}
+	}
+	r.mu.Unlock()
+	s.count(v)
+	if moved && fork != 0 {
+		s.cfg.Path.Authenticated(fork, from)
+	}
+	return v.genuine()
+}
+
+// verdict is what became of a datagram.
+type verdict struct {
+	outcome outcome
+	newest  bool          // it is ahead of all others, so its address is the peer's
+	rtt     time.Duration // measured by it, else 0
+}
+
+func (v verdict) genuine() bool { return v.outcome >= ignored }
+
+// outcome is ordered: ignored and above are genuine.
+type outcome uint8
+
+const (
+	early outcome = iota // no keys yet
+	forged
+	replayed
+	ignored
+	taken
+)
+
+func (s *Stream) count(v verdict) {
+	switch v.outcome {
+	case early:
+		s.counters.early.Add(1)
+	case forged:
+		s.counters.unauthenticated.Add(1)
+	case replayed:
+		s.counters.replayed.Add(1)
+	case ignored:
+		s.counters.ignored.Add(1)
+	case taken:
+	}
+	if v.rtt > 0 {
+		s.counters.rtt.Store(int64(v.rtt))
+	}
+}
+
+// open decrypts a datagram and uses it. The caller holds mu.
+func (r *receiver) open(now time.Time, b []byte) verdict {
+	switch {
+	case r.ctx == nil:
+		return verdict{outcome: early}
+	case isRTCP(b):
+		return r.openReport(now, b)
+	}
+	if _, err := r.header.Unmarshal(b); err != nil || len(b) > maxOpened {
+		return verdict{outcome: forged}
+	}
+	if !r.sources.room(r.header.SSRC) {
+		return verdict{outcome: forged}
+	}
+	opened, err := r.ctx.DecryptRTP(r.opened[:0], b, &r.header)
+	if err != nil {
+		return verdict{outcome: refusal(err)}
+	}
+	if err := r.packet.Unmarshal(opened); err != nil {
+		return verdict{outcome: ignored}
+	}
+	return r.takeVoice(now)
+}
+
+// isRTCP tells RTCP from RTP on one port.
+//
+// RFC 5761, Section 4: payload types 64..95 are not used for RTP, so that the
+// second byte of RTCP, 192..223, is free.
+func isRTCP(b []byte) bool { return len(b) >= 2 && b[1] >= 192 && b[1] <= 223 }
+
+// refusal tells a forged packet from a repeated one. pion/srtp looks into the
+// replay list before it checks the tag, and names only the latter failure.
+func refusal(err error) outcome {
+	if errors.Is(err, srtp.ErrFailedToVerifyAuthTag) {
+		return forged
+	}
+	return replayed
+}
+
+// takeVoice uses the genuine packet in r.packet. The caller holds mu.
+func (r *receiver) takeVoice(now time.Time) verdict {
+	h := &r.packet.Header
+	if !r.sources.has(h.SSRC) {
+		r.sources.add(h.SSRC)
+		r.total.received += uint64(r.source.received)
+		r.total.lost += uint64(r.source.lost())
+		r.source = source{ssrc: h.SSRC}
+		r.buffer.Reset()
+	}
+	// Only a source that was never heard takes over: two that alternate would
+	// tear the playout buffer at each packet.
+	if h.SSRC != r.source.ssrc {
+		return verdict{outcome: ignored}
+	}
+	newest := r.source.note(now, h.SequenceNumber, h.Timestamp)
+	n, err := codec.Samples(r.packet.Payload)
+	if h.PayloadType != r.params.ReceivePT || err != nil {
+		return verdict{outcome: ignored, newest: newest} // telephone events, comfort noise, garbage
+	}
+	r.buffer.Put(now, h.SequenceNumber, h.Timestamp, n, r.packet.Payload)
+	return verdict{outcome: taken, newest: newest}
+}

@@ -1,0 +1,142 @@
+package media
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/pion/rtcp"
+)
+
+const (
+	// reportTicks is the interval of our reports, 5 s.
+	//
+	// RFC 3550, Section 6.2 recommends 5 s, and to vary it so that many
+	// members do not report at once. Here are two, and a varying interval
+	// would be one more thing to measure: it is constant.
+	reportTicks = 250
+	firstReport = 125
+	// cnameBytes is RFC 7022, Section 4.2: at least 96 random bits for every
+	// new session.
+	cnameBytes = 12
+)
+
+// reporter makes RTCP reports. What they say of us is random: the CNAME, and
+// an epoch of the NTP clock that is nobody's.
+type reporter struct {
+	cname string
+	epoch uint64 // NTP time, 32.32 bits, at began
+	began time.Time
+}
+
+func newReporter() reporter {
+	var b [cnameBytes + 8]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return reporter{
+		cname: base64.StdEncoding.EncodeToString(b[:cnameBytes]),
+		epoch: binary.BigEndian.Uint64(b[cnameBytes:]),
+		began: time.Now(),
+	}
+}
+
+// ntp is our clock as reports tell it.
+func (r *reporter) ntp(now time.Time) uint64 {
+	d := now.Sub(r.began)
+	whole, rest := uint64(d/time.Second), uint64(d%time.Second)
+	return r.epoch + whole<<32 + rest<<32/uint64(time.Second)
+}
+
+// middle is the middle 32 bits of an NTP time, as reports refer to it.
+func middle(ntp uint64) uint32 { return uint32(ntp >> 16) }
+
+// reportDue returns the reception report to send at this tick, nil for none.
+// Without rtcp-mux there is no RTCP, and none before the peer was heard: every
+// report has one shape.
+func (s *Stream) reportDue(tick int64) *rtcp.ReceptionReport {
+	if tick%reportTicks != firstReport {
+		return nil
+	}
+	s.in.mu.Lock()
+	defer s.in.mu.Unlock()
+	if !s.in.params.RTCPMux || s.in.source.received == 0 {
+		return nil
+	}
+	r := s.in.source.report(time.Now())
+	return &r
+}
+
+// sealReport makes the SRTCP packet of a report. The caller holds mu.
+//
+// RFC 3550, Section 6.1: a compound packet is a report first, then an SDES
+// with a CNAME.
+func (o *sender) sealReport(reception *rtcp.ReceptionReport) ([]byte, error) {
+	h := &o.seal.header
+	sr := &rtcp.SenderReport{
+		SSRC:        h.SSRC,
+		NTPTime:     o.reports.ntp(time.Now()),
+		RTPTime:     h.Timestamp,
+		PacketCount: uint32(o.seal.count),
+		OctetCount:  uint32(o.seal.count * uint64(len(o.spare))),
+		Reports:     []rtcp.ReceptionReport{*reception},
+	}
+	plain, err := rtcp.Marshal([]rtcp.Packet{sr, rtcp.NewCNAMESourceDescription(h.SSRC, o.reports.cname)})
+	if err != nil {
+		return nil, fmt.Errorf("media: write the report: %w", err)
+	}
+	b, err := o.seal.ctx.EncryptRTCP(nil, plain, nil)
+	if err != nil {
+		return nil, fmt.Errorf("media: seal the report: %w", err)
+	}
+	return b, nil
+}
+
+// openReport decrypts and uses RTCP. The caller holds mu.
+func (r *receiver) openReport(now time.Time, b []byte) verdict {
+	const ssrcEnd = 8
+	if len(b) < ssrcEnd || len(b) > maxOpened || !r.reports.room(binary.BigEndian.Uint32(b[4:])) {
+		return verdict{outcome: forged}
+	}
+	opened, err := r.ctx.DecryptRTCP(r.opened[:0], b, &r.control)
+	if err != nil {
+		return verdict{outcome: refusal(err)}
+	}
+	r.reports.add(binary.BigEndian.Uint32(b[4:]))
+	packets, err := rtcp.Unmarshal(opened)
+	if err != nil {
+		return verdict{outcome: ignored}
+	}
+	v := verdict{outcome: taken}
+	for _, p := range packets {
+		switch p := p.(type) {
+		case *rtcp.SenderReport:
+			if p.SSRC == r.source.ssrc {
+				r.source.senderReport, r.source.senderReportAt = middle(p.NTPTime), now
+			}
+			v.rtt = max(v.rtt, r.roundTrip(now, p.Reports))
+		case *rtcp.ReceiverReport:
+			v.rtt = max(v.rtt, r.roundTrip(now, p.Reports))
+		}
+	}
+	return v
+}
+
+// maxRoundTrip is more than a packet lives; beyond it a report is nonsense.
+const maxRoundTrip = 30 * time.Second
+
+// roundTrip is what the peer's reports on us tell; 0 if nothing.
+//
+// RFC 3550, Section 6.4.1: now less the last SR timestamp less the delay since.
+func (r *receiver) roundTrip(now time.Time, reports []rtcp.ReceptionReport) time.Duration {
+	for _, p := range reports {
+		if p.SSRC != r.self || p.LastSenderReport == 0 {
+			continue
+		}
+		units := middle(r.clock.ntp(now)) - p.LastSenderReport - p.Delay
+		if d := time.Duration(int64(int32(units))) * time.Second / 65536; d > 0 && d < maxRoundTrip {
+			return d
+		}
+	}
+	return 0
+}

@@ -1,0 +1,67 @@
+package media
+
+import (
+	"fmt"
+
+	"github.com/pion/rtp"
+	"github.com/pion/srtp/v3"
+
+	"karat/media/codec"
+	"karat/media/device"
+)
+
+// maxIndex bounds the packet index, sequence number and rollover counter.
+//
+// RFC 3711, Section 9.2: "when 2^48 SRTP packets [...] have been secured with
+// the same key [...] the session MUST be terminated".
+const maxIndex = 1 << 48
+
+// sealer numbers, dates and encrypts packets. Each number is used once: the
+// index only grows, and a number is spent before it is used.
+type sealer struct {
+	ctx    *srtp.Context
+	index  uint64 // of the next packet; its low 16 bits are the sequence number
+	count  uint64 // of packets sealed
+	header rtp.Header
+	parsed rtp.Header
+	plain  [rtpHeader + codec.PacketBytes]byte
+	sealed [rtpHeader + codec.PacketBytes + maxTag]byte
+}
+
+const (
+	rtpHeader = 12
+	maxTag    = 10
+)
+
+// init sets where counting begins.
+//
+// RFC 4568, Section 6.4: "the initial sequence number [...] within the range
+// of 0..2^15-1; this avoids an ambiguity when packets are lost at the start".
+func (s *sealer) init(ctx *srtp.Context, ssrc uint32, payloadType uint8) {
+	s.ctx = ctx
+	s.index = uint64(random32() & 0x7fff)
+	s.header = rtp.Header{Version: 2, PayloadType: payloadType, SSRC: ssrc, Timestamp: random32()}
+}
+
+// pass moves the time of the next packet on, by so many frames.
+func (s *sealer) pass(frames int64) { s.header.Timestamp += uint32(frames * device.FrameSamples) }
+
+// seal makes the SRTP packet of one payload. It is valid until the next call.
+func (s *sealer) seal(payload *[codec.PacketBytes]byte) ([]byte, error) {
+	if s.index >= maxIndex {
+		return nil, ErrExhausted
+	}
+	s.header.SequenceNumber = uint16(s.index)
+	s.index++
+	s.count++
+	n, err := s.header.MarshalTo(s.plain[:])
+	if err != nil {
+		return nil, fmt.Errorf("media: write the RTP header: %w", err)
+	}
+	copy(s.plain[n:], payload[:])
+	b, err := s.ctx.EncryptRTP(s.sealed[:0], s.plain[:], &s.parsed)
+	if err != nil {
+		return nil, fmt.Errorf("media: seal: %w", err)
+	}
+	return b, nil
+}

@@ -1,0 +1,60 @@
+package media
+
+import (
+	"fmt"
+
+	"github.com/pion/srtp/v3"
+
+	"karat/internal/secret"
+)
+
+// replayWindow is how far behind the newest packet one may come and still be
+// taken: 2.5 s of voice, as much as the playout buffer holds.
+//
+// RFC 3711, Section 3.3.2: the window MUST be at least 64.
+const replayWindow = 128
+
+// newContext makes one direction of SRTP and SRTCP.
+func newContext(key, salt secret.Bytes, tagBits int) (*srtp.Context, error) {
+	profile, err := profileOf(key.Len(), tagBits)
+	if err != nil {
+		return nil, err
+	}
+	if wiped(key) || wiped(salt) {
+		return nil, fmt.Errorf("%w: they were wiped", ErrKeys)
+	}
+	ctx, err := srtp.CreateContext(key.Expose(), salt.Expose(), profile,
+		srtp.SRTPReplayProtection(replayWindow), srtp.SRTCPReplayProtection(replayWindow))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrKeys, err)
+	}
+	return ctx, nil
+}
+
+// profileOf names the transform. Its SRTCP tags have 80 bits in any case.
+//
+// RFC 3711, Section 5.2: "the default authentication tag length SHALL be 80
+// bits" for SRTCP; RFC 6189 shortens those of SRTP only.
+func profileOf(keyBytes, tagBits int) (srtp.ProtectionProfile, error) {
+	switch [2]int{keyBytes, tagBits} {
+	case [2]int{16, 80}:
+		return srtp.ProtectionProfileAes128CmHmacSha1_80, nil
+	case [2]int{16, 32}:
+		return srtp.ProtectionProfileAes128CmHmacSha1_32, nil
+	case [2]int{32, 80}:
+		return srtp.ProtectionProfileAes256CmHmacSha1_80, nil
+	case [2]int{32, 32}:
+		return srtp.ProtectionProfileAes256CmHmacSha1_32, nil
+	}
+	return 0, fmt.Errorf("%w: a key of %d bytes with tags of %d bits", ErrKeys, keyBytes, tagBits)
+}
+
+// wiped tells whether nothing but zeros is left of a secret. Keys that another
+// stream wiped must not be used by mistake: everyone knows them.
+func wiped(s secret.Bytes) bool {
+	var all byte
+	for _, b := range s.Expose() {
+		all |= b
+	}
+	return all == 0
+}

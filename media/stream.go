@@ -1,0 +1,216 @@
+package media
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"karat/media/codec"
+	"karat/media/path"
+)
+
+// Stream is the voice of one call. It has three goroutines: the microphone's,
+// the sender's with ticks of its own, and the player's at the speaker's pace.
+// Packets come in on the path's goroutine.
+//
+// Its life: New, ArmReceive when the keys are agreed, Start when policy is
+// met, Stop, Close.
+type Stream struct {
+	cfg Config
+	log *slog.Logger
+
+	out      sender
+	in       receiver
+	play     player
+	counters counters
+
+	wg       sync.WaitGroup
+	stopping chan struct{} // closed by Stop
+	closing  chan struct{} // closed by Close
+	heard    chan struct{} // closed at the first genuine packet
+
+	mu      sync.Mutex // guards: keys, armed, started, stopped, closed, failure
+	keys    Keys
+	armed   bool
+	started bool
+	stopped bool
+	closed  bool
+	failure error
+}
+
+// counters are the counts that several goroutines make.
+type counters struct {
+	sent, reports, sendFailed, unauthenticated, replayed, early, ignored atomic.Uint64
+
+	rtt   atomic.Int64  // nanoseconds
+	level atomic.Uint64 // bits of a float64
+}
+
+// New makes a stream. It reads no microphone and sends nothing.
+func New(cfg Config) (*Stream, error) {
+	if cfg.Path == nil || cfg.Device == nil {
+		return nil, errors.New("media: a stream needs a path and a device")
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	encoder, err := codec.NewEncoder()
+	if err != nil {
+		return nil, err
+	}
+	decoder, err := codec.NewDecoder()
+	if err != nil {
+		return nil, err
+	}
+	var seed [32]byte
+	_, _ = rand.Read(seed[:]) // never fails (crypto/rand)
+	s := &Stream{
+		cfg:      cfg,
+		log:      cfg.Logger,
+		stopping: make(chan struct{}),
+		closing:  make(chan struct{}),
+		heard:    make(chan struct{}),
+	}
+	s.out.init(encoder, roomTone{random: mathrand.NewChaCha8(seed)})
+	s.play.decoder = decoder
+	s.in.init()
+	s.counters.level.Store(silentLevel)
+	return s, nil
+}
+
+// ArmReceive hands over the keys: from now on the peer's SRTP is decrypted and
+// played. Nothing is sent yet. The stream takes k over and wipes it in Close.
+func (s *Stream) ArmReceive(k Keys, p Parameters) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.stopped:
+		return ErrStopped
+	case s.armed:
+		return ErrArmed
+	}
+	sealing, err := newContext(k.SendKey, k.SendSalt, k.TagBits)
+	if err != nil {
+		return err
+	}
+	opening, err := newContext(k.ReceiveKey, k.ReceiveSalt, k.TagBits)
+	if err != nil {
+		return err
+	}
+	s.keys, s.armed = k, true
+	clock := newReporter()
+	s.out.arm(sealing, s.cfg.SSRC, p, clock)
+	s.in.arm(opening, p, s.cfg.SSRC, clock)
+	s.wg.Go(s.player)
+	return nil
+}
+
+// Start begins to send to the fork, with the keys that were armed: room tone
+// while the microphone is muted, as it is until SetMuted(false).
+func (s *Stream) Start(fork path.Fork) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.stopped:
+		return ErrStopped
+	case !s.armed:
+		return ErrNotArmed
+	case s.started:
+		return ErrStarted
+	}
+	if err := s.out.prepare(); err != nil {
+		return err
+	}
+	s.started = true
+	s.out.start(fork)
+	if from, ok := s.in.start(fork); ok {
+		s.cfg.Path.Authenticated(fork, from)
+	}
+	s.wg.Go(s.microphone)
+	s.wg.Go(s.sender)
+	return nil
+}
+
+// SetMuted closes or opens the microphone. When SetMuted(true) has returned,
+// nothing that the microphone heard leaves any more, not even what was encoded
+// already; packets of room tone go on at the same pace.
+func (s *Stream) SetMuted(muted bool) { s.out.mute(muted) }
+
+// Stop ends sending, voice and all: when it has returned not one more packet
+// leaves. The peer is still heard until Close. It may be called at any time,
+// any number of times.
+func (s *Stream) Stop() {
+	s.out.stop()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.stopped {
+		s.stopped = true
+		close(s.stopping)
+	}
+}
+
+// Close stops the stream, waits for its goroutines, wipes the keys and closes
+// the device. It must not be called from the path's Handler.
+func (s *Stream) Close() error {
+	s.Stop()
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	close(s.closing)
+	s.mu.Unlock()
+	err := s.cfg.Device.Close() // Read and Write return
+	s.wg.Wait()
+	s.out.disarm()
+	s.in.disarm()
+	// pion/srtp holds copies of the session keys that it does not let us clear;
+	// they go with the garbage.
+	s.keys.Wipe()
+	return err
+}
+
+// FirstAuthenticated is closed at the first SRTP packet that proved genuine.
+func (s *Stream) FirstAuthenticated() <-chan struct{} { return s.heard }
+
+// Err is the first failure that the stream outlived: a microphone or speaker
+// that broke off, keys that are used up. Nil while all is well.
+func (s *Stream) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failure
+}
+
+// fail notes a failure, unless it is that we are closing.
+func (s *Stream) fail(doing string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.failure != nil {
+		return
+	}
+	s.failure = fmt.Errorf("media: %s: %w", doing, err)
+	s.log.Warn(s.failure.Error())
+}
+
+// HandleRTP takes a datagram of class RTP, on the path's goroutine. Any bytes
+// are welcome; only genuine ones are played.
+func (s *Stream) HandleRTP(fork path.Fork, from netip.AddrPort, b []byte) {
+	v := s.receive(fork, from, b)
+	if s.cfg.Verdict != nil {
+		s.cfg.Verdict(b, v)
+	}
+}
+
+// random32 is a random number that peers see: SSRC, timestamp and such.
+func random32() uint32 {
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return binary.BigEndian.Uint32(b[:])
+}
