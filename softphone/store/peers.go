@@ -3,25 +3,30 @@ package store
 import "fmt"
 
 // Peer returns what is remembered of the device with a ZID that knows us by
-// our ZID own, and the name of the contact it belongs to: empty for someone not
-// named yet.
-func (s *Store) Peer(own, zid [12]byte) (p Peer, contact string, found bool) {
+// our ZID own.
+func (s *Store) Peer(own, zid [12]byte) (p Peer, found bool) {
 	s.read(func(st *state) {
-		at, c := st.peer(own, zid)
-		if at == nil {
-			return
-		}
-		p, found = clonePeer(*at), true
-		if c != nil {
-			contact = c.Name
+		if at, _ := st.peer(own, zid); at != nil {
+			p, found = clonePeer(*at), true
 		}
 	})
-	return p, contact, found
+	return p, found
 }
 
-// Unnamed returns the devices that belong to no contact, the one heard of last
-// at the end.
-func (s *Store) Unnamed() (all []Peer) {
+// ContactOf returns the name of the contact that a device belongs to: empty for
+// someone not met, or not named yet.
+func (s *Store) ContactOf(own, zid [12]byte) (name string) {
+	s.read(func(st *state) {
+		if _, c := st.peer(own, zid); c != nil {
+			name = c.Name
+		}
+	})
+	return name
+}
+
+// Strangers returns the devices that belong to no contact, the one heard of
+// last at the end.
+func (s *Store) Strangers() (all []Peer) {
 	s.read(func(st *state) { all = mapped(st.unnamed, clonePeer) })
 	return all
 }
@@ -71,6 +76,18 @@ func (s *Store) RemovePeer(own, zid [12]byte) error {
 			return fmt.Errorf("%w: this device", ErrUnknown)
 		}
 		wipePeers([]Peer{p})
+		return nil
+	})
+}
+
+// NamePeer makes a device one of a contact's, which is added if need be. The
+// name that its SAS was compared under, if it was, stays.
+func (s *Store) NamePeer(own, zid [12]byte, name string) error {
+	return s.change(func(st *state) error {
+		if at, _ := st.peer(own, zid); at == nil {
+			return fmt.Errorf("%w: this device", ErrUnknown)
+		}
+		st.assign(st.contactOrNew(name), Peer{OwnZID: own, ZID: zid})
 		return nil
 	})
 }
