@@ -10,6 +10,7 @@ import (
 
 	"karat/contrib/interop/lab"
 	"karat/contrib/interop/wiretap"
+	"karat/media/correlate"
 )
 
 // bench is what a cell works at.
@@ -106,9 +107,24 @@ func heard(who string, r lab.Recording, err error, other, own string) error {
 	if err != nil {
 		return err
 	}
-	if theirs < contained || mine >= contained {
-		return fmt.Errorf("%s heard the other with %.2f and itself with %.2f over %.1f s; %.2f tells speech from none",
-			who, theirs, mine, float64(len(r.Samples))/float64(r.Rate), contained)
+	if theirs < correlate.Threshold || mine >= correlate.Threshold {
+		return fmt.Errorf("%s heard the other with %.2f and itself with %.2f in %.1f s; %.2f tells speech from none",
+			who, theirs, mine, float64(len(r.Samples))/float64(r.Rate), correlate.Threshold)
 	}
 	return nil
+}
+
+// likeness tells how well a recording holds the speech in a file.
+func likeness(r lab.Recording, speech string) (float64, error) {
+	s, err := lab.ReadWAV(speech)
+	if err != nil {
+		return 0, err
+	}
+	if s, err = s.At(correlate.Rate); err != nil {
+		return 0, err
+	}
+	if r, err = r.At(correlate.Rate); err != nil {
+		return 0, err
+	}
+	return correlate.Contains(r.Samples, s.Samples), nil
 }

@@ -5,11 +5,19 @@ import "time"
 const (
 	// callLimit bounds one call and what it needs started.
 	callLimit = 60 * time.Second
+	// refusalLimit bounds a call that Karat turns away: like every call that is
+	// not answered it gets its one answer 45 s after it came.
+	refusalLimit = 100 * time.Second
+	// historyLimit bounds three calls in a row.
+	historyLimit = 150 * time.Second
 )
 
 // cells is the table. README.md says what each proves and does not.
 func cells() []cell {
 	var all []cell
 	all = append(all, peerCells()...)
+	all = append(all, karatCells()...)
+	all = append(all, linphoneCells()...)
+	all = append(all, refusalCells()...)
 	return all
 }

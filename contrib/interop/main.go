@@ -24,6 +24,8 @@ import (
 	"regexp"
 	"syscall"
 	"time"
+
+	"karat/contrib/interop/lab"
 )
 
 const (
@@ -166,7 +168,7 @@ func prepare(ctx context.Context, o *options, chosen []cell) error {
 	if err := os.MkdirAll(o.scratch, 0o700); err != nil {
 		return err
 	}
-	if !o.shared && !canIsolate(ctx) {
+	if !o.shared && !lab.CanIsolate(ctx) {
 		o.shared = true
 		fmt.Println("no network namespaces here: cells share loopback, packets to unknown ports are not seen")
 	}

@@ -128,7 +128,7 @@ func inProcess(ctx context.Context, o options, c cell, dir string, first int) st
 	cmd.Dir, cmd.Stdout, cmd.Stderr = o.root, out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if !o.shared {
-		isolate(cmd)
+		lab.Isolate(cmd)
 	}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = endGrace
@@ -145,7 +145,7 @@ func runInside(ctx context.Context, o options) int {
 		return setupFailed(fmt.Errorf("no cell %q", o.inside))
 	}
 	if !o.shared {
-		if err := furnish(); err != nil {
+		if err := lab.Furnish(); err != nil {
 			return setupFailed(err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/template"
 	"time"
 )
@@ -123,7 +124,7 @@ func randomPassword() string {
 }
 
 func writeTemplate(path, text string, data any) error {
-	t, err := template.New(filepath.Base(path)).Option("missingkey=error").Parse(text)
+	t, err := template.New(filepath.Base(path)).Funcs(template.FuncMap{"upper": strings.ToUpper}).Parse(text)
 	if err != nil {
 		return fmt.Errorf("lab: %w", err)
 	}

@@ -1,4 +1,4 @@
-package main
+package lab
 
 import (
 	"context"
@@ -10,11 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// isolate starts a command in namespaces of its own: a network with nothing but
+// Isolate lets a command start a command in namespaces of its own: a network with nothing but
 // a loopback, so that what is recorded there is everything and only its own;
 // and process ids of its own, so that nothing it started outlives it, whatever
 // happens. Without root a user namespace gives the right to make them.
-func isolate(cmd *exec.Cmd) {
+func Isolate(cmd *exec.Cmd) {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
 	a := cmd.SysProcAttr
 	a.Cloneflags = unix.CLONE_NEWNET | unix.CLONE_NEWPID | unix.CLONE_NEWNS
 	if os.Geteuid() == 0 {
@@ -25,17 +28,16 @@ func isolate(cmd *exec.Cmd) {
 	a.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
 }
 
-// canIsolate tries.
-func canIsolate(ctx context.Context) bool {
+// CanIsolate tries it.
+func CanIsolate(ctx context.Context) bool {
 	cmd := exec.CommandContext(ctx, "true")
-	cmd.SysProcAttr = &syscall.SysProcAttr{}
-	isolate(cmd)
+	Isolate(cmd)
 	return cmd.Run() == nil
 }
 
-// furnish makes the new namespaces fit to live in: loopback up, and a /proc
+// Furnish, called in a process that was isolated, makes the new namespaces fit to live in: loopback up, and a /proc
 // that shows the processes of the namespace.
-func furnish() error {
+func Furnish() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("making mounts private: %w", err)
 	}

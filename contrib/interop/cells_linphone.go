@@ -1,0 +1,276 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"karat/contrib/interop/lab"
+)
+
+// history is three calls of one Karat with one Linphone: a first contact whose
+// SAS both users then declare compared, a second one, and a third after Karat's
+// store was lost.
+type history struct {
+	karatCalls bool
+	// keyAgreement and sasType are Linphone's most wanted.
+	keyAgreement, sasType string
+}
+
+func (h history) name() string {
+	who := "linphone-karat"
+	if h.karatCalls {
+		who = "karat-linphone"
+	}
+	return fmt.Sprintf("%s/tls/%s/%s", who, h.keyAgreement, h.sasType)
+}
+
+// linphoneCells are calls with Linphone that must be secure.
+func linphoneCells() []cell {
+	var all []cell
+	for _, karatCalls := range []bool{true, false} {
+		for _, keyAgreement := range []string{"X255", "DH3k"} {
+			for _, sasType := range []string{"B32", "B256"} {
+				h := history{karatCalls, keyAgreement, sasType}
+				all = append(all, cell{
+					name:   h.name(),
+					proves: "secure with one SAS; verified at both ends in the second call; a first contact again once Karat's store is lost",
+					limit:  historyLimit, karat: true, run: h.run,
+				})
+			}
+		}
+	}
+	return append(all, cell{
+		name:   "karat-linphone/tls/none",
+		proves: "a Linphone told to encrypt nothing becomes secure when Karat asks",
+		limit:  callLimit, karat: true, run: linphoneNone,
+	})
+}
+
+// met is what one call of a history showed.
+type met struct {
+	karat, linphone lab.Agreed
+	continuity      bool
+	participants    string // the verdict on that promise, as Karat gave it last
+}
+
+func (h history) run(ctx context.Context, b *bench) error {
+	proxy, err := b.proxy(ctx, "MD5")
+	if err != nil {
+		return err
+	}
+	karat, err := b.newKarat(ctx, h.karatUser(), proxy, "tls", h.speech(b, h.karatCalls))
+	if err != nil {
+		return err
+	}
+	steps := []struct {
+		name   string
+		before func() error
+		verify bool
+		expect func(met) error
+	}{
+		{"first call", func() error { return nil }, true, firstContact},
+		{"second call", func() error { return karat.Verify(ctx) }, false, sameAgain},
+		{"after losing Karat's store", func() error { return karat.ForgetEverything(ctx) }, false, firstContact},
+	}
+	var linphones []*lab.Linphone
+	for _, step := range steps {
+		if err := step.before(); err != nil {
+			return fmt.Errorf("%s: %w", step.name, err)
+		}
+		m, linphone, err := h.call(ctx, b, proxy, karat, step.verify)
+		if err == nil {
+			err = step.expect(m)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", step.name, err)
+		}
+		linphones = append(linphones, linphone)
+	}
+	return b.judgeSecure(linphones)
+}
+
+// firstContact: nobody knows anybody (RFC 6189, Section 4.9: a ZID never met is
+// no mismatch).
+func firstContact(m met) error {
+	switch {
+	case m.karat.Verified || m.linphone.Verified:
+		return fmt.Errorf("verified before any comparison (karat %t, linphone %t)", m.karat.Verified, m.linphone.Verified)
+	case m.continuity:
+		return errors.New("karat claims to know a phone that it never met")
+	case m.participants != "unconfirmed":
+		return fmt.Errorf("karat's promise about participants reads %q, not unconfirmed", m.participants)
+	}
+	return nil
+}
+
+// sameAgain: the retained secrets matched, and both ends know that the SAS was
+// compared (RFC 6189, Section 7.1).
+func sameAgain(m met) error {
+	switch {
+	case !m.continuity:
+		return errors.New("the retained secrets did not match")
+	case !m.karat.Verified || !m.linphone.Verified:
+		return fmt.Errorf("the comparison was forgotten (karat remembers: %t, linphone: %t)", m.karat.Verified, m.linphone.Verified)
+	case m.participants != "held":
+		return fmt.Errorf("karat's promise about participants reads %q, not held", m.participants)
+	}
+	return nil
+}
+
+func (h history) karatUser() string {
+	if h.karatCalls {
+		return "alice"
+	}
+	return "bob"
+}
+
+func (h history) linphoneUser() string {
+	if h.karatCalls {
+		return "bob"
+	}
+	return "alice"
+}
+
+// speech is alice's for who calls, bob's for who answers.
+func (h history) speech(b *bench, calls bool) string {
+	if calls {
+		return b.alice
+	}
+	return b.bob
+}
+
+// call makes one call, with a Linphone started for it that has the home of the
+// one before.
+func (h history) call(ctx context.Context, b *bench, proxy *lab.Kamailio, karat *lab.Karat, verify bool) (met, *lab.Linphone, error) {
+	linphone, err := b.newLinphone(ctx, lab.LinphoneConfig{
+		User: h.linphoneUser(), Encryption: "zrtp", Mandatory: true, Proxy: proxy, Transport: "tls",
+		KeyAgreements: []string{h.keyAgreement}, SASTypes: []string{h.sasType},
+	})
+	if err != nil {
+		return met{}, nil, err
+	}
+	m, err := h.talk(ctx, b, proxy, karat, linphone, verify)
+	if err != nil {
+		return m, nil, err
+	}
+	if m.karat.KeyAgreement != h.keyAgreement || m.karat.SASType != h.sasType {
+		return m, nil, fmt.Errorf("agreed on %s", choices(m.karat))
+	}
+	b.noteAgreed(m.karat)
+	return m, linphone, linphone.Quit(ctx)
+}
+
+func (b *bench) newLinphone(ctx context.Context, c lab.LinphoneConfig) (*lab.Linphone, error) {
+	l, err := b.StartLinphone(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	b.others = append(b.others, l.UDPPorts()...)
+	return l, l.AutoAnswer(ctx)
+}
+
+// talk makes one call between two phones that are ready.
+func (h history) talk(ctx context.Context, b *bench, proxy *lab.Kamailio, karat *lab.Karat, linphone *lab.Linphone, verify bool) (met, error) {
+	mark := linphone.Mark()
+	call, err := h.connect(ctx, proxy, karat, linphone)
+	if err != nil {
+		return met{}, err
+	}
+	m, err := bothSecure(ctx, call, linphone, mark)
+	if err != nil {
+		return m, err
+	}
+	if err := errors.Join(linphone.Speak(h.speech(b, !h.karatCalls)), linphone.Record()); err != nil {
+		return m, err
+	}
+	if verify {
+		if err := linphone.MarkVerified(ctx); err != nil {
+			return m, err
+		}
+	}
+	if !h.karatCalls {
+		if err := errors.Join(pause(ctx, talkTime), linphone.Hangup()); err != nil {
+			return m, err
+		}
+	}
+	if err := exits(ctx, call, 0); err != nil {
+		return m, err
+	}
+	if _, err := linphone.WaitEnded(ctx, mark); err != nil {
+		return m, err
+	}
+	if m.participants, err = participants(call); err != nil {
+		return m, err
+	}
+	if h.karatCalls {
+		return m, b.bothHeard(call, linphone)
+	}
+	return m, b.bothHeard(linphone, call)
+}
+
+func (h history) connect(ctx context.Context, proxy *lab.Kamailio, karat *lab.Karat, linphone *lab.Linphone) (*lab.KaratCall, error) {
+	if h.karatCalls {
+		return karat.Dial(ctx, proxy.AOR(linphone.User), talkTime)
+	}
+	call, err := karat.Answer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return call, linphone.Call(proxy.AOR(karat.User))
+}
+
+// bothSecure waits until both ends say that the call is, and compares what they
+// say.
+func bothSecure(ctx context.Context, call *lab.KaratCall, linphone *lab.Linphone, mark lab.CallMark) (met, error) {
+	var m met
+	atKarat, event, err := call.WaitSecure(ctx)
+	if err != nil {
+		return m, err
+	}
+	if event.Continuity == nil {
+		return m, errors.New("karat does not say whether the retained secrets matched")
+	}
+	atLinphone, err := linphone.WaitSecure(ctx, mark)
+	if err != nil {
+		return m, err
+	}
+	m = met{karat: atKarat, linphone: atLinphone, continuity: *event.Continuity}
+	return m, same(atKarat, atLinphone)
+}
+
+// participants returns the verdict on that promise in the last assay.
+func participants(call *lab.KaratCall) (string, error) {
+	last, err := call.LastAssay()
+	if err != nil {
+		return "", err
+	}
+	for _, p := range last.Promises {
+		if p.ID == "participants" {
+			return p.Verdict, nil
+		}
+	}
+	return "", fmt.Errorf("the assay names no participants: %s", strings.TrimSpace(last.Why))
+}
+
+func linphoneNone(ctx context.Context, b *bench) error {
+	proxy, err := b.proxy(ctx, "MD5")
+	if err != nil {
+		return err
+	}
+	karat, err := b.newKarat(ctx, "alice", proxy, "tls", b.alice)
+	if err != nil {
+		return err
+	}
+	linphone, err := b.newLinphone(ctx, lab.LinphoneConfig{User: "bob", Encryption: "none", Proxy: proxy, Transport: "tls"})
+	if err != nil {
+		return err
+	}
+	m, err := history{karatCalls: true}.talk(ctx, b, proxy, karat, linphone, false)
+	if err != nil {
+		return err
+	}
+	b.noteAgreed(m.karat)
+	return b.judgeSecure([]*lab.Linphone{linphone})
+}
