@@ -3,30 +3,25 @@ package store
 import "fmt"
 
 // Peer returns what is remembered of the device with a ZID that knows us by
-// our ZID own.
-func (s *Store) Peer(own, zid [12]byte) (p Peer, found bool) {
+// our ZID own, and the name of the contact it belongs to: empty for someone not
+// named yet.
+func (s *Store) Peer(own, zid [12]byte) (p Peer, contact string, found bool) {
 	s.read(func(st *state) {
-		if at, _ := st.peer(own, zid); at != nil {
-			p, found = clonePeer(*at), true
+		at, c := st.peer(own, zid)
+		if at == nil {
+			return
+		}
+		p, found = clonePeer(*at), true
+		if c != nil {
+			contact = c.Name
 		}
 	})
-	return p, found
+	return p, contact, found
 }
 
-// ContactOf returns the name of the contact that a device belongs to: empty for
-// someone not met, or not named yet.
-func (s *Store) ContactOf(own, zid [12]byte) (name string) {
-	s.read(func(st *state) {
-		if _, c := st.peer(own, zid); c != nil {
-			name = c.Name
-		}
-	})
-	return name
-}
-
-// Strangers returns the devices that belong to no contact, the one heard of
-// last at the end.
-func (s *Store) Strangers() (all []Peer) {
+// Unnamed returns the devices that belong to no contact, the one heard of last
+// at the end.
+func (s *Store) Unnamed() (all []Peer) {
 	s.read(func(st *state) { all = mapped(st.unnamed, clonePeer) })
 	return all
 }

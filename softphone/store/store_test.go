@@ -150,7 +150,7 @@ func TestEverythingLasts(t *testing.T) {
 			for _, c := range []struct{ got, want any }{
 				{s.Accounts(), []Account{want}},
 				{s.Contacts(), []Contact{contact}},
-				{s.Strangers(), []Peer{somePeer(1, 3)}},
+				{s.Unnamed(), []Peer{somePeer(1, 3)}},
 				{s.Settings(), settings},
 				{s.DirectZID(), direct},
 				{s.Sealing(), sealing},
@@ -203,7 +203,7 @@ func TestRemoveAccountForgetsItsPeers(t *testing.T) {
 	if d := cmp.Diff([]Contact{{Name: "alice", URIs: nil, Peers: []Peer{stay}}}, s.Contacts(), equal); d != "" {
 		t.Error(d)
 	}
-	if len(s.Accounts()) != 0 || len(s.Strangers()) != 0 {
+	if len(s.Accounts()) != 0 || len(s.Unnamed()) != 0 {
 		t.Error("the account or its peers are still there")
 	}
 }
@@ -217,7 +217,7 @@ func TestReturnsCopies(t *testing.T) {
 	clear(a.CA)
 	c.URIs[0] = "changed"
 	c.Peers[0].RS1.Wipe()
-	p, _ := s.Peer(zid(1), zid(2))
+	p, _, _ := s.Peer(zid(1), zid(2))
 	p.RS2.Wipe()
 	again, _ := s.Account(a.AOR)
 	contact, _ := s.Contact("alice")
@@ -240,7 +240,7 @@ func TestTakesCopies(t *testing.T) {
 	a.Password.Wipe()
 	p.RS1.Wipe()
 	again, _ := s.Account(a.AOR)
-	kept, _ := s.Peer(zid(1), zid(2))
+	kept, _, _ := s.Peer(zid(1), zid(2))
 	if string(again.Password.Expose()) != "correct horse" || string(kept.RS1.Expose()) != "rs1" {
 		t.Error("the store keeps the caller's memory")
 	}
@@ -256,7 +256,7 @@ func TestSetContactKeepsWhatACallChanged(t *testing.T) {
 	}))
 	stale.URIs = []string{"sip:alice@example.org"}
 	must(t, s.SetContact(stale))
-	p, _ := s.Peer(zid(1), zid(2))
+	p, _, _ := s.Peer(zid(1), zid(2))
 	if string(p.RS1.Expose()) != "newer" || string(p.RS2.Expose()) != "rs1" {
 		t.Errorf("the secrets of the last call are lost: %s, %s", p.RS1.Expose(), p.RS2.Expose())
 	}
@@ -269,37 +269,37 @@ func TestSetContactKeepsWhatACallChanged(t *testing.T) {
 func TestNamingSomeone(t *testing.T) {
 	s := newBench(t).open()
 	must(t, s.SetPeer(Peer{OwnZID: zid(1), ZID: zid(2), RS1: sec("rs1")}))
-	if _, found := s.Peer(zid(1), zid(2)); !found || s.ContactOf(zid(1), zid(2)) != "" {
+	if _, _, found := s.Peer(zid(1), zid(2)); !found || nameOf(s) != "" {
 		t.Fatalf("found %v; want someone not named yet", found)
 	}
-	if _, found := s.Peer(zid(3), zid(2)); found {
+	if _, _, found := s.Peer(zid(3), zid(2)); found {
 		t.Fatal("a peer was found under another ZID of ours")
 	}
 	must(t, s.NamePeer(zid(1), zid(2), "bob"))
-	if p, _ := s.Peer(zid(1), zid(2)); p.Verified || s.ContactOf(zid(1), zid(2)) != "bob" {
+	if p, _, _ := s.Peer(zid(1), zid(2)); p.Verified || nameOf(s) != "bob" {
 		t.Error("naming did not name, or verified")
 	}
 	must(t, s.Verify(zid(1), zid(2), "alice"))
-	p, _ := s.Peer(zid(1), zid(2))
-	name := s.ContactOf(zid(1), zid(2))
+	p, _, _ := s.Peer(zid(1), zid(2))
+	name := nameOf(s)
 	if name != "alice" || !p.Verified || p.VerifiedName != "alice" || string(p.RS1.Expose()) != "rs1" {
 		t.Errorf("named %q: %+v", name, p)
 	}
-	if len(s.Strangers()) != 0 {
+	if len(s.Unnamed()) != 0 {
 		t.Error("it is still among the unnamed")
 	}
 	must(t, s.RenameContact("alice", "alice and bob"))
-	p, _ = s.Peer(zid(1), zid(2))
-	name = s.ContactOf(zid(1), zid(2))
+	p, _, _ = s.Peer(zid(1), zid(2))
+	name = nameOf(s)
 	if name != "alice and bob" || p.VerifiedName != name {
 		t.Errorf("renamed to %q, verified as %q", name, p.VerifiedName)
 	}
 	must(t, s.Unverify(zid(1), zid(2)))
-	if p, _ = s.Peer(zid(1), zid(2)); p.Verified || p.VerifiedName != "" {
+	if p, _, _ = s.Peer(zid(1), zid(2)); p.Verified || p.VerifiedName != "" {
 		t.Error("still verified")
 	}
 	must(t, s.RemoveContact("alice and bob"))
-	if _, found := s.Peer(zid(1), zid(2)); found {
+	if _, _, found := s.Peer(zid(1), zid(2)); found {
 		t.Error("the contact is gone, and its device is not")
 	}
 }
@@ -320,7 +320,7 @@ func TestUpdatePeerMovesToTheEnd(t *testing.T) {
 	for _, z := range []byte{2, 3, 2} {
 		must(t, s.UpdatePeer(zid(1), zid(z), touch))
 	}
-	if u := s.Strangers(); len(u) != 2 || u[1].ZID != zid(2) {
+	if u := s.Unnamed(); len(u) != 2 || u[1].ZID != zid(2) {
 		t.Errorf("the one heard of last is not at the end: %v", u)
 	}
 }
@@ -384,7 +384,7 @@ func snapshot(s *Store) any {
 		U []Peer
 		S Settings
 		Z [12]byte
-	}{s.Accounts(), s.Contacts(), s.Strangers(), s.Settings(), s.DirectZID()}
+	}{s.Accounts(), s.Contacts(), s.Unnamed(), s.Settings(), s.DirectZID()}
 }
 
 func TestConcurrentUse(t *testing.T) {
@@ -413,7 +413,7 @@ func TestConcurrentUse(t *testing.T) {
 	wg.Wait()
 	must(t, s.Close())
 	s = b.open()
-	if p, _ := s.Peer(zid(1), zid(2)); p.RS1.Len() != writers*times {
+	if p, _, _ := s.Peer(zid(1), zid(2)); p.RS1.Len() != writers*times {
 		t.Errorf("%d of %d updates are there", p.RS1.Len(), writers*times)
 	}
 	if n := len(s.Contacts()); n != writers {
@@ -440,4 +440,10 @@ func TestPeersDoNotSerialise(t *testing.T) {
 	if b, err := json.Marshal(somePeer(1, 2)); err == nil {
 		t.Errorf("a peer was written out: %s", b)
 	}
+}
+
+// nameOf is the name of the contact of the device that most tests use.
+func nameOf(s *Store) string {
+	_, name, _ := s.Peer(zid(1), zid(2))
+	return name
 }
