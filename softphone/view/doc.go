@@ -1,0 +1,42 @@
+// Package view makes of the phone's events what a person sees: the state of
+// each call, what may be pressed in it, its colour, a sentence, the promises. It
+// is pure, and holds the rules; the command line, the terminal and the window
+// only render it.
+//
+// [Model] is for whoever shows a screen: feed it every event, then read.
+// [Lines] is for a plain terminal that prints as things happen, [JSON] for
+// scripts.
+//
+// Its rules, each with a test:
+//
+//   - Nothing looks secure before the phone said [softphone.Secure], nor after
+//     the call was refused or ended: no SAS, no green. An alarm is red until the
+//     user has compared the SAS.
+//   - Green means that the assay finds the call private. What is not certain is
+//     amber; what is broken, red.
+//   - A caller whose call was not taken reads "no answer", whatever the reason.
+//   - Text that came from the network cannot move the cursor, reorder the line,
+//     or hide in it ([Clean]).
+//
+// It does not translate, wrap lines, or keep a history.
+//
+// # JSON
+//
+// Every object has "event", "time" (RFC 3339, UTC) and "call" (empty for the
+// phone's own events). In addition:
+//
+//	registered         –
+//	registration_lost  why, retry_seconds (0: the user must act)
+//	incoming           –
+//	dialing            to
+//	ringing            –
+//	answered           –
+//	secure             sas, key_agreement, hash, cipher, auth_tag, verified
+//	mismatch           name
+//	talking            –
+//	assay              private, promises: [{id, verdict, why}]
+//	media              sent, received, lost, concealed, rtt_ms, jitter_ms, delay_ms
+//	refused            why
+//	notice             text
+//	ended              why, seconds (since the answer)
+package view

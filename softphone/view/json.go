@@ -1,0 +1,135 @@
+package view
+
+import (
+	"time"
+
+	"karat/softphone"
+	"karat/softphone/assay"
+)
+
+// headJSON is common to all objects.
+type headJSON struct {
+	Event string `json:"event"`
+	Time  string `json:"time"`
+	Call  string `json:"call"`
+}
+
+type (
+	registrationLostJSON struct {
+		headJSON
+		Why          string  `json:"why"`
+		RetrySeconds float64 `json:"retry_seconds"`
+	}
+	dialingJSON struct {
+		headJSON
+		To string `json:"to"`
+	}
+	secureJSON struct {
+		headJSON
+		SAS          string `json:"sas"`
+		KeyAgreement string `json:"key_agreement"`
+		Hash         string `json:"hash"`
+		Cipher       string `json:"cipher"`
+		AuthTag      string `json:"auth_tag"`
+		Verified     bool   `json:"verified"`
+	}
+	mismatchJSON struct {
+		headJSON
+		Name string `json:"name"`
+	}
+	assayJSON struct {
+		headJSON
+		Private  bool          `json:"private"`
+		Promises []promiseJSON `json:"promises"`
+	}
+	promiseJSON struct {
+		ID      string `json:"id"`
+		Verdict string `json:"verdict"`
+		Why     string `json:"why"`
+	}
+	mediaJSON struct {
+		headJSON
+		Sent      uint64  `json:"sent"`
+		Received  uint64  `json:"received"`
+		Lost      uint64  `json:"lost"`
+		Concealed uint64  `json:"concealed"`
+		RTT       float64 `json:"rtt_ms"`
+		Jitter    float64 `json:"jitter_ms"`
+		Delay     float64 `json:"delay_ms"`
+	}
+	whyJSON struct {
+		headJSON
+		Why string `json:"why"`
+	}
+	noticeJSON struct {
+		headJSON
+		Text string `json:"text"`
+	}
+	endedJSON struct {
+		headJSON
+		Why     string  `json:"why"`
+		Seconds float64 `json:"seconds"`
+	}
+)
+
+// JSON returns the object that stands for an event, for encoding/json; false
+// for an event that has none. The package comment lists them.
+func JSON(ev softphone.Event) (object any, ok bool) {
+	switch ev := ev.(type) {
+	case softphone.Registered:
+		return head("registered", ev.Head), true
+	case softphone.RegistrationLost:
+		return registrationLostJSON{head("registration_lost", ev.Head), Clean(ev.Why), seconds(ev.Retry)}, true
+	case softphone.Incoming:
+		return head("incoming", ev.Head), true
+	case softphone.Dialing:
+		return dialingJSON{head("dialing", ev.Head), Clean(ev.To)}, true
+	case softphone.Ringing:
+		return head("ringing", ev.Head), true
+	case softphone.Answered:
+		return head("answered", ev.Head), true
+	case softphone.Secure:
+		return secureJSON{
+			head("secure", ev.Head),
+			Clean(ev.SAS), Clean(ev.KeyAgreement), Clean(ev.Hash), Clean(ev.Cipher), Clean(ev.AuthTag), ev.Verified,
+		}, true
+	case softphone.Mismatch:
+		return mismatchJSON{head("mismatch", ev.Head), Clean(ev.Name)}, true
+	case softphone.Talking:
+		return head("talking", ev.Head), true
+	case softphone.Assayed:
+		return assayJSON{head("assay", ev.Head), ev.Report.Private, promisesJSON(ev.Report)}, true
+	case softphone.Media:
+		return mediaJSON{
+			head("media", ev.Head), ev.Sent, ev.Received, ev.Lost, ev.Concealed,
+			milliseconds(ev.RTT), milliseconds(ev.Jitter), milliseconds(ev.Delay),
+		}, true
+	case softphone.Refused:
+		return whyJSON{head("refused", ev.Head), Clean(ev.Why)}, true
+	case softphone.Notice:
+		return noticeJSON{head("notice", ev.Head), Clean(ev.Text)}, true
+	case softphone.Ended:
+		return endedJSON{head("ended", ev.Head), whyEnded(ev), seconds(ev.Talked)}, true
+	}
+	return nil, false
+}
+
+func head(event string, h softphone.Head) headJSON {
+	return headJSON{event, h.Time.UTC().Format("2006-01-02T15:04:05.000Z07:00"), h.Call}
+}
+
+func promisesJSON(r assay.Report) []promiseJSON {
+	out := make([]promiseJSON, 0, len(r.Findings))
+	for _, f := range r.Findings {
+		out = append(out, promiseJSON{string(f.Promise), string(f.Verdict), sentence(f.Why)})
+	}
+	return out
+}
+
+// seconds to the millisecond: more would only say how fast the machine is.
+func seconds(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }
+
+// milliseconds to the tenth.
+func milliseconds(d time.Duration) float64 {
+	return float64(d.Round(100*time.Microsecond)) / float64(time.Millisecond)
+}

@@ -1,0 +1,112 @@
+package view
+
+import (
+	"fmt"
+	"strings"
+
+	"karat/softphone"
+	"karat/softphone/assay"
+)
+
+// Lines returns what a plain terminal prints for an event; nothing for the ones
+// that come every second.
+func Lines(ev softphone.Event) []string {
+	switch ev := ev.(type) {
+	case softphone.Registered:
+		return []string{"Registered as " + Clean(ev.Account) + "."}
+	case softphone.RegistrationLost:
+		return []string{registrationLost(ev)}
+	case softphone.Incoming:
+		return incomingLines(ev)
+	case softphone.Dialing:
+		return []string{"Calling " + Clean(ev.To) + " …"}
+	case softphone.Ringing:
+		return []string{"It rings at the other end."}
+	case softphone.Answered:
+		return []string{"Answered. The phones agree on keys; nothing is heard yet."}
+	case softphone.Secure:
+		return secureLines(ev)
+	case softphone.Mismatch:
+		return []string{"ALARM: " + alarm(ev)}
+	case softphone.Talking:
+		return []string{"The microphone is open."}
+	case softphone.Assayed:
+		return assayLines(ev.Report)
+	case softphone.Refused:
+		return []string{"Refused: " + sentence(ev.Why)}
+	case softphone.Notice:
+		return []string{"Note: " + sentence(ev.Text)}
+	case softphone.Ended:
+		return []string{ended(ev)}
+	}
+	return nil
+}
+
+func incomingLines(ev softphone.Incoming) []string {
+	lines := []string{fmt.Sprintf("Call from %s. That is what the caller claims; nobody has checked it.", caller(ev.From))}
+	for _, known := range ev.Known {
+		lines = append(lines, "  - "+Clean(known))
+	}
+	if ev.Refused {
+		lines = append(lines, "  Not put through. The caller learns no more than from a call that nobody takes.")
+	}
+	return lines
+}
+
+func caller(from string) string {
+	if from = Clean(from); from == "" {
+		return "someone without a name"
+	}
+	return from
+}
+
+func secureLines(ev softphone.Secure) []string {
+	agreed := fmt.Sprintf("Keys are agreed (%s).", strings.Join(algorithms(ev), ", "))
+	if ev.Elapsed > 0 {
+		agreed = fmt.Sprintf("Keys are agreed, in %s (%s).", ms(ev.Elapsed), strings.Join(algorithms(ev), ", "))
+	}
+	return []string{agreed, fmt.Sprintf("Code: %s   %s", Clean(ev.SAS), whatToDo(ev))}
+}
+
+func algorithms(ev softphone.Secure) (names []string) {
+	for _, name := range []string{ev.KeyAgreement, ev.Hash, ev.Cipher, ev.AuthTag, ev.SASType} {
+		if name = strings.TrimSpace(Clean(name)); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func whatToDo(ev softphone.Secure) string {
+	switch {
+	case ev.Verified:
+		return "It was compared before, on both ends."
+	case ev.Continuity:
+		return "The same phone as before; read the code to each other if you never did."
+	}
+	return "Read it to each other: if both have the same, nobody sits between."
+}
+
+// assayLines lists the promises: before there are keys, nothing is settled, and
+// one line says so.
+func assayLines(r assay.Report) []string {
+	if keysPending(r) {
+		return []string{"Not private yet: " + lower(sentence(r.Finding(assay.Participants).Why))}
+	}
+	verdict := "This call is private."
+	if !r.Private {
+		verdict = "This call is NOT private."
+	}
+	lines := []string{verdict}
+	for _, f := range r.Findings {
+		lines = append(lines, fmt.Sprintf("  %-12s %-13s %s", f.Verdict, f.Promise, sentence(f.Why)))
+	}
+	return lines
+}
+
+func lower(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToLower(s[:1]) + s[1:]
+}

@@ -1,0 +1,135 @@
+package view
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"karat/softphone"
+	"karat/softphone/assay"
+)
+
+// noAnswer is all that a caller reads of a call that was not taken. Whether the
+// other end was busy, said no, or did not hear it, is theirs to tell.
+const noAnswer = "no answer"
+
+// whyEnded says why a call ended, and of one not taken, no more than that.
+func whyEnded(ev softphone.Ended) string {
+	if ev.Outcome == softphone.NotAnswered {
+		return noAnswer
+	}
+	return sentence(ev.Why)
+}
+
+// sentence cleans each of the longer texts; the assay's may have several
+// sentences, and is our own but for a name or a reason inside.
+func sentence(text string) string {
+	const maxSentences = 5 // the longest assay has four
+	var b strings.Builder
+	for _, part := range chunks(text, maxText, maxSentences) {
+		b.WriteString(Clean(part))
+	}
+	return b.String()
+}
+
+// chunks cuts a text into at most n pieces of so many characters, and drops the
+// rest.
+func chunks(text string, size, n int) (out []string) {
+	runes := []rune(text[:min(len(text), 4*size*n)])
+	for len(runes) > 0 && len(out) < n {
+		cut := min(size, len(runes))
+		out = append(out, string(runes[:cut]))
+		runes = runes[cut:]
+	}
+	return out
+}
+
+// ended is the last sentence of a call.
+func ended(ev softphone.Ended) string {
+	why := sentence(strings.TrimRight(ev.Why, ". "))
+	switch ev.Outcome {
+	case softphone.NotAnswered:
+		return "No answer."
+	case softphone.Private:
+		return fmt.Sprintf("The call is over after %s%s. It was private.", duration(ev.Talked), because(why))
+	case softphone.NotPrivate:
+		return fmt.Sprintf("The call was not made, because it would not have been private%s.", because(why))
+	case softphone.Unreachable:
+		return fmt.Sprintf("The other end cannot be reached%s.", because(why))
+	case softphone.Failed:
+		return fmt.Sprintf("The call failed%s.", because(why))
+	}
+	return fmt.Sprintf("The call is over%s.", because(why))
+}
+
+func because(why string) string {
+	if why == "" {
+		return ""
+	}
+	return " (" + why + ")"
+}
+
+// Figures is the voice's figures on one line.
+func Figures(ev softphone.Media) string {
+	heard := ev.Received + ev.Lost
+	lost := 0.0
+	if heard > 0 {
+		lost = 100 * float64(ev.Lost) / float64(heard)
+	}
+	return fmt.Sprintf("voice: %d sent, %d received, %.1f %% lost, %d concealed; round trip %s, jitter %s, delay %s",
+		ev.Sent, ev.Received, lost, ev.Concealed, ms(ev.RTT), ms(ev.Jitter), ms(ev.Delay))
+}
+
+// ms spells a measured time; zero is one that was not measured.
+func ms(d time.Duration) string {
+	if d == 0 {
+		return "unknown"
+	}
+	return fmt.Sprintf("%.0f ms", milliseconds(d))
+}
+
+// duration spells how long somebody talked.
+func duration(d time.Duration) string {
+	d = max(0, d).Round(time.Second)
+	if d < time.Minute {
+		return fmt.Sprintf("%d s", d/time.Second)
+	}
+	return fmt.Sprintf("%d min %d s", d/time.Minute, d%time.Minute/time.Second)
+}
+
+// registrationLost says that the provider does not know where we are.
+func registrationLost(ev softphone.RegistrationLost) string {
+	what := fmt.Sprintf("%s is not registered%s", Clean(ev.Account), because(sentence(strings.TrimRight(ev.Why, ". "))))
+	if ev.Retry <= 0 {
+		return what + "; this does not get better by itself."
+	}
+	return fmt.Sprintf("%s; trying again in %s.", what, duration(ev.Retry))
+}
+
+// alarm says what a mismatch is. It is the assay's finding, for the moment in
+// which there is no assay yet.
+func alarm(ev softphone.Mismatch) string {
+	who := "This phone"
+	if ev.Name != "" {
+		who = "The phone of " + Clean(ev.Name)
+	}
+	return who + " is known and has none of the secrets it shared with us: it lost its memory, or somebody poses as it. The microphone stays closed. Compare the code by another way than this call."
+}
+
+// broken returns the first broken promise's reason, if any promise that makes a
+// call private is broken.
+func broken(r assay.Report) (why string, found bool) {
+	for _, p := range []assay.Promise{assay.Default, assay.Participants, assay.Unforged} {
+		if f := r.Finding(p); f.Verdict == assay.Broken {
+			return sentence(f.Why), true
+		}
+	}
+	return "", false
+}
+
+// keysPending tells an assay from before the keys: nothing in it is wrong, and
+// the call is not private yet.
+func keysPending(r assay.Report) bool {
+	_, bad := broken(r)
+	return !r.Private && !bad
+}
