@@ -1,0 +1,310 @@
+package sip
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"karat/sip/dialog"
+)
+
+const (
+	// callEvents is the buffer of Call.Events. A call tells few things; who does
+	// not read loses Progress events, then has re-INVITEs refused. The answer and
+	// the end always find room.
+	callEvents = 32
+	// keptForEnd places are for Answered and for Failed or Ended.
+	keptForEnd = 2
+	// callInbox bounds what waits for the goroutine of a call; who sends waits.
+	callInbox = 32
+	// maxServed bounds the transactions of the peer that one call has open.
+	maxServed = 32
+)
+
+// Call is one call. Its methods may be used from any goroutine: one goroutine
+// owns the call, they send it messages.
+type Call struct {
+	agent    *Agent
+	flow     *flow // the account's flow at the time, or that of a direct call
+	account  bool
+	outgoing bool
+	peer     string
+	offer    []byte
+	silent   bool // nobody is told of this call: it is only answered as all are
+
+	events  chan CallEvent
+	inbox   chan func(now time.Time)
+	settled chan struct{} // closed when nothing is owed to the peer any more
+	done    chan struct{} // closed when the goroutine has ended
+
+	// What follows belongs to the goroutine.
+	machine *dialog.Call
+	served  map[*sip.Request]*sip.ServerTx
+	waiting chan reinvited // of Reinvite
+	closed  bool           // events
+}
+
+type reinvited struct {
+	sdp []byte
+	err error
+}
+
+func (a *Agent) newCall(f *flow, account bool) *Call {
+	return &Call{
+		agent: a, flow: f, account: account,
+		events:  make(chan CallEvent, callEvents),
+		inbox:   make(chan func(time.Time), callInbox),
+		settled: make(chan struct{}),
+		done:    make(chan struct{}),
+		served:  make(map[*sip.Request]*sip.ServerTx),
+	}
+}
+
+// Events tells what happens; it is closed after the last event.
+func (c *Call) Events() <-chan CallEvent { return c.events }
+
+// ID is a random identifier of the call on this machine.
+func (c *Call) ID() string {
+	id, _ := c.machine.ID()
+	return id
+}
+
+// Peer is who the other side says it is: nothing proves it.
+func (c *Call) Peer() string { return c.peer }
+
+// Outgoing tells whether we called.
+func (c *Call) Outgoing() bool { return c.outgoing }
+
+// Offer is the session description of an incoming call; nil: the caller wants
+// an offer from us.
+func (c *Call) Offer() []byte { return c.offer }
+
+// Answer accepts an incoming call.
+func (c *Call) Answer(sdp []byte) error {
+	return c.ask(func(now time.Time) error { return c.machine.Answer(now, sdp) })
+}
+
+// Decline decides not to answer. The caller cannot tell: it gets the same, at
+// the same time, as from a phone that nobody answers.
+func (c *Call) Decline() {
+	_ = c.ask(func(time.Time) error { c.machine.Decline(); return nil })
+}
+
+// Hangup ends the call.
+func (c *Call) Hangup() {
+	_ = c.ask(func(now time.Time) error { c.machine.Hangup(now); return nil })
+}
+
+// Accept agrees to a Reoffered.
+func (c *Call) Accept(sdp []byte) error {
+	return c.ask(func(now time.Time) error { return c.machine.Accept(now, sdp) })
+}
+
+// Refuse declines a Reoffered; the call stays as it was.
+func (c *Call) Refuse() error {
+	return c.ask(func(time.Time) error { return c.machine.Refuse() })
+}
+
+// Reinvite offers a change and waits for the answer.
+func (c *Call) Reinvite(ctx context.Context, sdp []byte) (answer []byte, err error) {
+	result := make(chan reinvited, 1)
+	err = c.ask(func(time.Time) error {
+		if err := c.machine.Reinvite(sdp); err != nil {
+			return err
+		}
+		c.waiting = result
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case r := <-result:
+		return r.sdp, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-c.done:
+		return nil, ErrState
+	}
+}
+
+// post gives the goroutine of the call something to do. It returns false if
+// that has ended.
+func (c *Call) post(f func(now time.Time)) bool {
+	select {
+	case c.inbox <- f:
+		return true
+	case <-c.done:
+		return false
+	}
+}
+
+// ask is post for commands of the owner, with their outcome.
+func (c *Call) ask(f func(now time.Time) error) error {
+	outcome := make(chan error, 1)
+	if !c.post(func(now time.Time) { outcome <- f(now) }) {
+		return ErrState
+	}
+	select {
+	case err := <-outcome:
+		return err
+	case <-c.done:
+		return ErrState
+	}
+}
+
+// run is the goroutine that owns the call.
+func (c *Call) run() {
+	defer close(c.done)
+	defer c.closeEvents()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	settled := false
+	for {
+		c.perform()
+		if !settled && c.machine.Settled() {
+			settled = true
+			close(c.settled)
+		}
+		if c.machine.Done() {
+			return
+		}
+		wake := (<-chan time.Time)(nil)
+		if at := c.machine.Deadline(); !at.IsZero() {
+			timer.Reset(time.Until(at))
+			wake = timer.C
+		}
+		select {
+		case f := <-c.inbox:
+			f(time.Now())
+		case <-wake:
+			c.machine.Advance(time.Now())
+		case <-c.agent.dead:
+			return
+		}
+	}
+}
+
+// perform does what the machine wants done.
+func (c *Call) perform() {
+	for actions := c.machine.Actions(); len(actions) > 0; actions = c.machine.Actions() {
+		for _, action := range actions {
+			switch a := action.(type) {
+			case dialog.Send:
+				c.send(a.Request)
+			case dialog.Ack:
+				f, to := c.route(a.Request)
+				_ = c.agent.stack.ack(f, a.Request, to)
+			case dialog.Respond:
+				c.respond(a.To, a.Response)
+			case dialog.Tell:
+				c.tell(a.Event)
+			}
+		}
+	}
+}
+
+// route is where a request of this call goes.
+func (c *Call) route(req *sip.Request) (*flow, netip.AddrPort) {
+	if c.account {
+		// RFC 5626, Section 4.3: the flow of the account carries everything, whatever
+		// address a Contact names.
+		if f := c.agent.line.current(); f != nil {
+			return f, netip.AddrPort{}
+		}
+		return c.flow, netip.AddrPort{}
+	}
+	return c.flow, c.agent.nextHop(req, c.flow.kind)
+}
+
+func (c *Call) send(req *sip.Request) {
+	f, to := c.route(req)
+	err := c.agent.stack.request(f, req, to,
+		func(res *sip.Response) {
+			c.post(func(now time.Time) { c.machine.Response(now, req, res) })
+		},
+		func(err error) {
+			c.post(func(now time.Time) { c.machine.Closed(now, req, err) })
+		})
+	if err != nil {
+		c.machine.Closed(time.Now(), req, err)
+	}
+}
+
+func (c *Call) respond(req *sip.Request, res *sip.Response) {
+	if tx := c.served[req]; tx != nil {
+		c.agent.stack.respond(tx, res)
+	}
+}
+
+// serve takes a request of the peer with its transaction; nil for an ACK.
+func (c *Call) serve(req *sip.Request, tx *sip.ServerTx) {
+	if tx != nil {
+		for r, old := range c.served {
+			if ended(old) {
+				delete(c.served, r)
+			}
+		}
+		if len(c.served) >= maxServed {
+			tx.Terminate()
+			return
+		}
+		c.served[req] = tx
+	}
+}
+
+func ended(tx *sip.ServerTx) bool {
+	select {
+	case <-tx.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+// tell passes an event to the owner, who may be slow but cannot block us.
+func (c *Call) tell(e dialog.Event) {
+	if r, ok := e.(dialog.Reinvited); ok {
+		if c.waiting != nil {
+			c.waiting <- reinvited{r.SDP, r.Err}
+			c.waiting = nil
+		}
+		return
+	}
+	if c.silent || c.closed {
+		if _, ok := e.(dialog.Reoffered); ok {
+			_ = c.machine.Refuse()
+		}
+		return
+	}
+	room := cap(c.events) - len(c.events)
+	switch e := e.(type) {
+	case dialog.Progress:
+		if room > keptForEnd+1 {
+			c.events <- Progress(e)
+		}
+	case dialog.Reoffered:
+		if room <= keptForEnd {
+			_ = c.machine.Refuse()
+			return
+		}
+		c.events <- Reoffered(e)
+	case dialog.Answered:
+		c.events <- Answered(e)
+	case dialog.Failed:
+		c.events <- Failed(e)
+		c.closeEvents()
+	case dialog.Ended:
+		c.events <- Ended(e)
+		c.closeEvents()
+	}
+}
+
+func (c *Call) closeEvents() {
+	if !c.closed {
+		c.closed = true
+		close(c.events)
+	}
+}

@@ -1,0 +1,169 @@
+package dialog
+
+import (
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// Place calls target, a SIP URI, with an offer.
+func Place(local Local, target string, sdp []byte) (*Call, error) {
+	c := &Call{
+		local:    local,
+		outgoing: true,
+		state:    Calling,
+		pending:  make(map[*sip.Request]*pending),
+		forks:    make(map[string]*fork),
+		id:       local.Identifier(),
+		tag:      local.Identifier(),
+		target:   target,
+	}
+	req, err := c.buildInvite(sdp, nil)
+	if err != nil {
+		return nil, err
+	}
+	c.invite = &pending{req: req, sdp: sdp}
+	c.start(c.invite)
+	return c, nil
+}
+
+// buildInvite makes the INVITE, and each further try of it. RFC 3261, Section
+// 8.1.3.5: a resubmission keeps Call-ID, To and From, with a higher CSeq.
+func (c *Call) buildInvite(sdp []byte, credentials []Field) (*sip.Request, error) {
+	c.seq++
+	return Outgoing{
+		Method: "INVITE", URI: c.target,
+		Via: c.local.Via, Branch: c.local.Identifier(),
+		From: "<" + c.local.URI + ">;tag=" + c.tag, To: "<" + c.target + ">",
+		CallID: c.id, Seq: c.seq, Contact: c.local.Contact,
+		Extra: append(credentials, Field{"Allow", Allow}), SDP: sdp,
+	}.Build()
+}
+
+func (c *Call) inviteResponse(now time.Time, p *pending, res *sip.Response) {
+	switch code := res.StatusCode; {
+	case code < 200:
+		c.provisional(now, p, res)
+	case code < 300:
+		p.final = true
+		c.cancelBy = time.Time{}
+		c.accepted(p, res)
+	default:
+		p.final = true
+		c.cancelBy = time.Time{}
+		c.refused(p, res)
+	}
+}
+
+// provisional handles a 1xx: a CANCEL that was held back may go now.
+func (c *Call) provisional(now time.Time, p *pending, res *sip.Response) {
+	p.provisional = true
+	if c.hungUp {
+		c.cancel(now)
+		return
+	}
+	if c.is(Calling) {
+		c.state = Early
+	}
+	if !c.is(Early) || res.StatusCode == 100 {
+		return
+	}
+	if f := c.fork(p, res); f != nil {
+		c.tell(Progress{Fork: f.number, Code: res.StatusCode, SDP: SDP(res)})
+	}
+}
+
+// fork finds or makes the early dialog of a response. A missing To-tag makes a
+// dialog of its own: some gateways leave it out of provisional responses. It
+// returns nil when there are too many.
+func (c *Call) fork(p *pending, res *sip.Response) *fork {
+	tag := ToTag(res)
+	if f := c.forks[tag]; f != nil {
+		return f
+	}
+	if len(c.forks) >= maxForks {
+		return nil
+	}
+	d, err := FromResponse(c.local, p.req, res)
+	if err != nil {
+		return nil
+	}
+	f := &fork{number: len(c.forks) + 1, dialog: d}
+	c.forks[tag] = f
+	return f
+}
+
+// accepted handles a 2xx: the first one makes the call; any further one, from
+// another fork, or one that crossed our CANCEL, is acknowledged and ended. RFC
+// 3261, Section 13.2.2.4: the UAC MUST generate an ACK for each.
+func (c *Call) accepted(p *pending, res *sip.Response) {
+	f := c.fork(p, res)
+	if f == nil {
+		return
+	}
+	won := c.dialog == nil && !c.hungUp
+	if won {
+		c.dialog = f.dialog
+	}
+	f.dialog.Confirm(res)
+	f.dialog.RemoteTag = ToTag(res)
+	f.dialog.LocalSeq = max(f.dialog.LocalSeq, c.seq)
+	first := c.acknowledge(f.dialog, p, res)
+	switch {
+	case won:
+		c.state = Confirmed
+		c.tell(Answered{Fork: f.number, SDP: SDP(res)})
+	case first:
+		c.send(f.dialog, "BYE", nil)
+	}
+}
+
+// refused handles a final response of 300 and above. Redirections are not
+// followed: they would send the call, in clear, to whomever the answer names.
+func (c *Call) refused(p *pending, res *sip.Response) {
+	if c.hungUp || c.dialog != nil {
+		return
+	}
+	retried, err := c.retry(p, res)
+	if retried {
+		c.state = Calling
+		return
+	}
+	if err == nil {
+		err = &StatusError{res.StatusCode}
+	}
+	c.fail(Failed{Code: res.StatusCode, Why: err})
+}
+
+func (c *Call) fail(f Failed) {
+	if c.is(Calling) || c.is(Early) {
+		c.end(f)
+	}
+}
+
+// cancel sends the CANCEL of our INVITE once that is allowed. RFC 3261, Section
+// 9.1: if no provisional response has been received, the CANCEL MUST NOT be
+// sent; the client MUST wait for one.
+func (c *Call) cancel(now time.Time) {
+	p := c.invite
+	if !p.provisional || p.final || p.cancelled {
+		return
+	}
+	p.cancelled = true
+	// If no final response comes, the INVITE is taken as cancelled 64*T1 after.
+	c.cancelBy = now.Add(patience)
+	seq, _, _ := Seq(p.req)
+	// RFC 3261, Section 9.1: Request-URI, Call-ID, To, From, Route, the number of
+	// CSeq and the top Via MUST be those of the request that is cancelled.
+	req, err := Outgoing{
+		Method: "CANCEL", URI: c.target,
+		Via: c.local.Via, Branch: Branch(p.req)[len(branchCookie):],
+		Routes: Values(p.req, "Route"),
+		From:   Value(p.req, "From"), To: Value(p.req, "To"),
+		CallID: c.id, Seq: seq,
+	}.Build()
+	if err != nil {
+		return
+	}
+	c.start(&pending{req: req})
+}

@@ -1,0 +1,30 @@
+// Package dialog implements SIP calls and the dialogs below them (RFC 3261,
+// Sections 9 and 12 to 15) as state machines that do no I/O and read no clock.
+//
+// A [Call] is one INVITE, ours or the peer's, with all that follows from it:
+//
+//	 Place                                   Receive
+//	   |                                        |
+//	   v  1xx                                   v
+//	calling ------> early                    ringing --- T+45 s: 480
+//	   |  2xx, ACK    |                         | Answer: 200
+//	   +------+-------+                         v
+//	          v                     ACK      answered --- 64*T1: BYE
+//	     confirmed <----------------------------+
+//	          |  BYE, either way
+//	          v
+//	        over
+//
+// Messages, commands of the owner and the passing of time go in
+// ([Call.Response], [Call.Request], [Call.Answer], [Call.Advance], …); what is
+// to be done comes out of [Call.Actions], and when to call Advance next out of
+// [Call.Deadline]. A [Dialog] below it holds tags, route set, remote target and
+// sequence numbers. [Outgoing] and [Response] are the one place where messages
+// get their shape, which is the same from every installation.
+//
+// The package does not know of transactions (retransmission of requests,
+// matching of responses): whoever performs the actions runs them. It reads no
+// SDP: bodies are bytes. It does not do reliable provisional responses (RFC
+// 3262), session timers (RFC 4028) or REFER. Messages are those of sipgo, used
+// as data only.
+package dialog

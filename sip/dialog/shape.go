@@ -1,0 +1,267 @@
+package dialog
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// The shape of everything we send: these fields, in this order, from every
+// installation. A SIP stack is told apart by the order of its header fields, by
+// its error replies and its identifiers even without a User-Agent.
+//
+//	request                          response
+//	Via                              Via (as received)
+//	Route (if any)                   Record-Route (as received; 18x and 2xx)
+//	Max-Forwards: 70                 From (as received)
+//	From                             To (as received, our tag)
+//	To                               Call-ID
+//	Call-ID                          CSeq
+//	CSeq                             Contact (18x and 2xx to INVITE and UPDATE)
+//	Contact                          extra fields
+//	extra fields                     Content-Type (with a body)
+//	Content-Type (with a body)       Content-Length
+//	Content-Length
+const (
+	// Allow lists the methods that we answer with anything but 405 or 501.
+	Allow = "INVITE, ACK, CANCEL, BYE, UPDATE, OPTIONS, INFO, NOTIFY"
+	// branchCookie begins each branch (RFC 3261, Section 8.1.1.7).
+	branchCookie = "z9hG4bK"
+	maxForwards  = "70"
+	sdpType      = "application/sdp"
+)
+
+// Field is a header field.
+type Field struct{ Name, Value string }
+
+// Outgoing describes a request of ours.
+type Outgoing struct {
+	Method, URI string
+	Via         string // transport and sent-by: "SIP/2.0/TLS anonymous.invalid"
+	Branch      string // without the cookie
+	Routes      []string
+	From, To    string // with tags
+	CallID      string
+	Seq         uint32
+	SeqMethod   string // empty: Method
+	Contact     string // empty: none
+	Extra       []Field
+	SDP         []byte
+}
+
+// Build makes the request.
+func (o Outgoing) Build() (*sip.Request, error) {
+	var uri sip.Uri
+	if err := sip.ParseUri(o.URI, &uri); err != nil {
+		return nil, fmt.Errorf("dialog: %q is no URI to send a request to: %w", o.URI, err)
+	}
+	req := sip.NewRequest(sip.RequestMethod(o.Method), uri)
+	add := func(name, value string) { req.AppendHeader(sip.NewHeader(name, value)) }
+	// RFC 3581, Section 3: the client SHOULD include an rport parameter.
+	add("Via", o.Via+";branch="+branchCookie+o.Branch+";rport")
+	for _, r := range o.Routes {
+		add("Route", r)
+	}
+	add("Max-Forwards", maxForwards)
+	add("From", o.From)
+	add("To", o.To)
+	add("Call-ID", o.CallID)
+	method := o.Method
+	if o.SeqMethod != "" {
+		method = o.SeqMethod
+	}
+	add("CSeq", strconv.FormatUint(uint64(o.Seq), 10)+" "+method)
+	if o.Contact != "" {
+		add("Contact", o.Contact)
+	}
+	for _, f := range o.Extra {
+		add(f.Name, f.Value)
+	}
+	setBody(req, o.SDP)
+	return req, nil
+}
+
+// bodied is what requests and responses share where bodies are set.
+type bodied interface {
+	AppendHeader(sip.Header)
+	SetBody([]byte)
+}
+
+func setBody(msg bodied, sdp []byte) {
+	if len(sdp) > 0 {
+		msg.AppendHeader(sip.NewHeader("Content-Type", sdpType))
+	}
+	msg.AppendHeader(sip.NewHeader("Content-Length", strconv.Itoa(len(sdp))))
+	if len(sdp) > 0 {
+		msg.SetBody(sdp)
+	}
+}
+
+// Reply describes a response of ours.
+type Reply struct {
+	Code    int
+	ToTag   string // ours; added where the request has none
+	Contact string
+	Extra   []Field
+	SDP     []byte
+}
+
+// reasons are the reason phrases of all responses we make.
+var reasons = map[int]string{
+	100: "Trying", 180: "Ringing", 200: "OK",
+	400: "Bad Request", 405: "Method Not Allowed", 420: "Bad Extension",
+	480: "Temporarily Unavailable", 481: "Call/Transaction Does Not Exist",
+	482: "Loop Detected", 487: "Request Terminated", 488: "Not Acceptable Here",
+	489: "Bad Event", 491: "Request Pending", 500: "Server Internal Error",
+	501: "Not Implemented",
+}
+
+// Build makes the response to req.
+func (r Reply) Build(req *sip.Request) *sip.Response {
+	res := sip.NewResponse(r.Code, reasons[r.Code])
+	add := func(name, value string) { res.AppendHeader(sip.NewHeader(name, value)) }
+	for i, via := range Values(req, "Via") {
+		if i == 0 {
+			via = stampVia(via, Source(req))
+		}
+		add("Via", via)
+	}
+	// RFC 3261, Section 12.1.1: the UAS MUST copy all Record-Route header field
+	// values from the request into a response that makes a dialog.
+	if r.Code > 100 && r.Code < 300 {
+		for _, rr := range Values(req, "Record-Route") {
+			add("Record-Route", rr)
+		}
+	}
+	add("From", Value(req, "From"))
+	to := Value(req, "To")
+	if r.Code != 100 && r.ToTag != "" && Tag(to) == "" {
+		to += ";tag=" + r.ToTag
+	}
+	add("To", to)
+	add("Call-ID", CallID(req))
+	add("CSeq", Value(req, "CSeq"))
+	if r.Contact != "" {
+		add("Contact", r.Contact)
+	}
+	for _, f := range r.Extra {
+		add(f.Name, f.Value)
+	}
+	setBody(res, r.SDP)
+	res.SetTransport(req.Transport())
+	if dst := replyAddress(req); dst.IsValid() {
+		res.SetDestination(dst.String())
+	}
+	return res
+}
+
+// stampVia notes in a Via value where the request came from. RFC 3261, Section
+// 18.2.1: "received" if the sent-by host is not the source; RFC 3581, Section
+// 4: "rport" and "received" if asked for.
+func stampVia(via string, src netip.AddrPort) string {
+	if !src.IsValid() {
+		return via
+	}
+	parts := splitOutside(via, ';')
+	host, _ := sentBy(parts[0])
+	asked := false
+	kept := parts[:1:1]
+	for _, p := range parts[1:] {
+		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
+		switch {
+		case strings.EqualFold(name, "received"):
+		case strings.EqualFold(name, "rport"):
+			asked = asked || value == ""
+			if value != "" {
+				kept = append(kept, strings.TrimSpace(p))
+			}
+		default:
+			kept = append(kept, strings.TrimSpace(p))
+		}
+	}
+	addr := src.Addr().Unmap().WithZone("")
+	if named, err := netip.ParseAddr(host); asked || err != nil || named.Unmap() != addr {
+		kept = append(kept, "received="+addr.String())
+	}
+	if asked {
+		kept = append(kept, "rport="+strconv.Itoa(int(src.Port())))
+	}
+	return strings.Join(kept, ";")
+}
+
+// sentBy reads host and port (0: none) from the first part of a Via value:
+// "SIP/2.0/UDP host:port".
+func sentBy(s string) (host string, port uint16) {
+	fields := strings.Fields(s)
+	if len(fields) < 2 {
+		return "", 0
+	}
+	hostport := strings.Join(fields[1:], "")
+	host, p, err := net.SplitHostPort(hostport)
+	if err != nil {
+		return strings.Trim(hostport, "[]"), 0
+	}
+	n, _ := strconv.ParseUint(p, 10, 16)
+	return host, uint16(n)
+}
+
+// replyAddress is where a response to req goes over an unreliable transport.
+// RFC 3581, Section 4: with rport, the source address and port; RFC 3261,
+// Section 18.2.2: else the source address and the port of the sent-by value.
+func replyAddress(req *sip.Request) netip.AddrPort {
+	src := Source(req)
+	vias := Values(req, "Via")
+	if !src.IsValid() || len(vias) == 0 {
+		return src
+	}
+	parts := splitOutside(vias[0], ';')
+	if _, ok := param(trimAll(parts[1:]), "rport"); ok {
+		return src
+	}
+	_, port := sentBy(parts[0])
+	if port == 0 {
+		port = uint16(sip.DefaultUdpPort)
+	}
+	return netip.AddrPortFrom(src.Addr(), port)
+}
+
+// Standing is the reply to a request that no state of ours has a part in: the
+// same whatever we do at the moment (busy, idle, registered). The second value
+// is false where there is state to ask (INVITE, CANCEL, BYE, ACK, UPDATE, INFO
+// within a dialog).
+func Standing(req *sip.Request, tag string) (Reply, bool) {
+	allow := Field{"Allow", Allow}
+	switch req.Method {
+	case sip.OPTIONS:
+		return Reply{Code: 200, ToTag: tag, Extra: []Field{{"Accept", sdpType}, allow}}, true
+	case sip.NOTIFY:
+		// Unsolicited message-waiting notices are common; an error would only be
+		// repeated.
+		return Reply{Code: 200, ToTag: tag}, true
+	case sip.SUBSCRIBE:
+		return Reply{Code: 489, ToTag: tag}, true
+	case sip.INVITE, sip.CANCEL, sip.BYE, sip.ACK, sip.UPDATE, sip.INFO:
+		return Reply{}, false
+	case sip.REGISTER, sip.REFER, sip.MESSAGE, sip.PRACK, sip.PUBLISH:
+		// RFC 3261, Section 8.2.1: a 405 MUST carry an Allow header field.
+		return Reply{Code: 405, ToTag: tag, Extra: []Field{allow}}, true
+	default:
+		return Reply{Code: 501, ToTag: tag, Extra: []Field{allow}}, true
+	}
+}
+
+// Unsupported returns the 420 for a request that requires an extension; false:
+// it requires none. We have none.
+func Unsupported(req *sip.Request, tag string) (Reply, bool) {
+	options := Values(req, "Require")
+	// RFC 3261, Section 8.2.2.3: Require MUST NOT be used in a CANCEL or an ACK
+	// and is ignored there.
+	if len(options) == 0 || req.Method == sip.CANCEL || req.Method == sip.ACK {
+		return Reply{}, false
+	}
+	return Reply{Code: 420, ToTag: tag, Extra: []Field{{"Unsupported", strings.Join(options, ", ")}}}, true
+}

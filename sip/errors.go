@@ -1,0 +1,35 @@
+package sip
+
+import (
+	"errors"
+
+	"karat/sip/dialog"
+)
+
+// What can go wrong, each as one sentence. Test with errors.Is.
+var (
+	ErrUnreachable = errors.New("the SIP server cannot be reached")
+	ErrCertificate = errors.New("the SIP server's certificate is not valid for this account's domain")
+	ErrAuth        = errors.New("the SIP server does not accept this user name and password")
+	ErrNoFlow      = errors.New("there is no connection to the SIP server at the moment")
+	ErrTooLarge    = errors.New("the message is too large for UDP; use transport=tls")
+	ErrAddress     = errors.New("this is no SIP address that can be called")
+	ErrBusy        = errors.New("too many calls at once")
+	ErrClosed      = errors.New("the SIP agent is closed")
+	errBlocked     = errors.New("sip: sipgo tried to open a connection of its own")
+)
+
+// Errors that a Call reports, from the state machine below it.
+var (
+	ErrState      = dialog.ErrState
+	ErrHungUp     = dialog.ErrHungUp
+	ErrCancelled  = dialog.ErrCancelled
+	ErrUnanswered = dialog.ErrUnanswered
+	ErrNoAck      = dialog.ErrNoAck
+	ErrNoResponse = dialog.ErrNoResponse
+	ErrGlare      = dialog.ErrGlare
+	ErrRejected   = dialog.ErrRejected
+)
+
+// StatusError is a final answer that refuses; Code is its status code.
+type StatusError = dialog.StatusError

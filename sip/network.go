@@ -1,0 +1,112 @@
+package sip
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// machine is the Network of the machine that we run on.
+type machine struct{}
+
+// ListenPacket opens a UDP socket.
+func (machine) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
+	var lc net.ListenConfig
+	return lc.ListenPacket(ctx, network, address)
+}
+
+// Listen opens a TCP listener.
+func (machine) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	var lc net.ListenConfig
+	return lc.Listen(ctx, network, address)
+}
+
+// Dial opens a TCP connection.
+func (machine) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	var d net.Dialer
+	return d.DialContext(ctx, network, address)
+}
+
+// LocalFor asks the routing table, by a UDP socket that sends nothing.
+func (machine) LocalFor(remote netip.Addr) (netip.Addr, error) {
+	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(remote, 9)))
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("%w: no route: %w", ErrUnreachable, err)
+	}
+	defer c.Close()
+	local, _ := addrPort(c.LocalAddr())
+	return local.Addr(), nil
+}
+
+// resolve finds the address of a host name, or reads it. RFC 3263 (NAPTR, SRV)
+// is not done yet: names are looked up for A and AAAA only.
+func resolve(ctx context.Context, host string) (netip.Addr, error) {
+	if a, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		return a.Unmap(), nil
+	}
+	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil || len(addrs) == 0 {
+		return netip.Addr{}, fmt.Errorf("%w: its name is unknown: %w", ErrUnreachable, err)
+	}
+	return addrs[0].Unmap(), nil
+}
+
+// hop is where requests are sent: over what, to which host and port.
+type hop struct {
+	kind transport
+	host string
+	port uint16
+}
+
+// parseHop reads the next hop from a SIP URI. The port is 5060, or 5061 for
+// TLS, if none is said; the transport UDP, or TLS for sips.
+func parseHop(uri string) (hop, error) {
+	u, err := parseURI(uri)
+	if err != nil {
+		return hop{}, err
+	}
+	h := hop{host: strings.Trim(u.Host, "[]"), port: uint16(u.Port)}
+	said, _ := u.UriParams.Get("transport")
+	switch strings.ToLower(said) {
+	case "tls":
+		h.kind = overTLS
+	case "tcp":
+		h.kind = tcp
+	case "udp", "":
+		h.kind = udp
+	default:
+		return hop{}, fmt.Errorf("%w: transport %q is not supported", ErrAddress, said)
+	}
+	if u.Scheme == "sips" {
+		// RFC 3261, Section 26.2.2: each hop of a sips URI is secured by TLS.
+		if said != "" && h.kind == udp {
+			return hop{}, fmt.Errorf("%w: sips does not go over UDP", ErrAddress)
+		}
+		h.kind = overTLS
+	}
+	if h.port == 0 {
+		h.port = uint16(sip.DefaultPort(h.kind.String()))
+	}
+	return h, nil
+}
+
+// parseURI reads a sip or sips URI that names a host.
+func parseURI(s string) (u sip.Uri, err error) {
+	if !printable(s) || strings.ContainsAny(s, " \t<>\"") {
+		return u, ErrAddress
+	}
+	if err := sip.ParseUri(s, &u); err != nil {
+		return u, fmt.Errorf("%w: %w", ErrAddress, err)
+	}
+	if u.Scheme != "sip" && u.Scheme != "sips" || u.Host == "" || u.Wildcard || u.Port < 0 || u.Port > 65535 {
+		return u, ErrAddress
+	}
+	return u, nil
+}
+
+func (h hop) String() string { return net.JoinHostPort(h.host, strconv.Itoa(int(h.port))) }

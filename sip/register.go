@@ -1,0 +1,366 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"karat/sip/dialog"
+)
+
+const (
+	// registerFor is the expiry we ask for. What the registrar grants counts.
+	registerFor = 30 * time.Minute
+	// longestExpiry bounds what a registrar may demand or grant.
+	longestExpiry = 24 * time.Hour
+	// refreshAt is the part of the granted time after which we refresh: room for
+	// two tries of 32 s each in most grants.
+	refreshNumerator, refreshDenominator = 3, 4
+	// maxRegisterTries bounds the requests of one registration: credentials, new
+	// nonce, longer expiry.
+	maxRegisterTries = 5
+	// After a failure the next attempt waits firstBackOff, doubling up to
+	// longestBackOff, each between half and one and a half of that, so that the
+	// phones of one provider do not come back all at once.
+	firstBackOff   = 2 * time.Second
+	longestBackOff = 5 * time.Minute
+)
+
+// line is the account's connection to its registrar: a flow and a registration
+// on it, kept up by one goroutine.
+type line struct {
+	agent  *Agent
+	aor    string // without parameters
+	domain string
+	hop    hop
+	hopURI string
+	names  []string // for the certificate
+	keys   *keyring
+	user   string // of Contact
+
+	mu   sync.Mutex // guards flow
+	flow *flow
+
+	// What follows belongs to the goroutine, and to unregister after it.
+	callID, tag string
+	seq         uint32
+	bound       bool // the registrar has a binding of ours
+	done        chan struct{}
+}
+
+func newLine(a *Agent, acc *Account) (*line, error) {
+	uri, err := parseURI(acc.AOR)
+	if err != nil {
+		return nil, fmt.Errorf("the account's address: %w", err)
+	}
+	if uri.User == "" {
+		return nil, fmt.Errorf("the account's address has no user: %w", ErrAddress)
+	}
+	l := &line{
+		agent: a, aor: "sip:" + uri.User + "@" + uri.Host, domain: strings.Trim(uri.Host, "[]"),
+		hopURI: acc.Registrar, user: acc.ContactUser,
+		callID: newID(), tag: newID(), done: make(chan struct{}),
+	}
+	l.names = []string{l.domain}
+	if l.hopURI == "" {
+		l.hopURI = acc.AOR
+	}
+	if l.hop, err = parseHop(l.hopURI); err != nil {
+		return nil, fmt.Errorf("the account's registrar: %w", err)
+	}
+	if acc.Registrar != "" && l.hop.host != l.domain {
+		l.names = append(l.names, l.hop.host)
+	}
+	if l.user == "" {
+		l.user = newID()
+	}
+	l.keys = &keyring{user: acc.AuthUser, password: acc.Password, domain: l.domain}
+	if l.keys.user == "" {
+		l.keys.user = uri.User
+	}
+	return l, nil
+}
+
+// contact is our Contact: a user, and a host that says nothing.
+func (l *line) contact(kind transport) string {
+	return "<sip:" + l.user + "@" + nobody + transportParam(kind) + ">"
+}
+
+// current is the open flow, nil while there is none.
+func (l *line) current() *flow {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.flow == nil || l.flow.closed() {
+		return nil
+	}
+	return l.flow
+}
+
+// dial opens the flow.
+func (l *line) dial(ctx context.Context) (*flow, error) {
+	f, err := l.agent.dialer.dial(ctx, l.hop, l.names)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.agent.add(f); err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	l.flow = f
+	l.mu.Unlock()
+	return f, nil
+}
+
+// run keeps the registration up until ctx ends. f is the first flow.
+func (l *line) run(ctx context.Context, f *flow) {
+	defer close(l.done)
+	backOff := firstBackOff
+	for ctx.Err() == nil {
+		granted, err := l.attempt(ctx, f)
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			backOff = firstBackOff
+			l.agent.tell(Registered{Expires: granted})
+			err = l.stay(ctx, f, granted)
+			if err == nil {
+				continue // time to refresh, or the end
+			}
+		}
+		retry := jitter(backOff)
+		backOff = min(2*backOff, longestBackOff)
+		if final(err) {
+			l.agent.tell(RegistrationLost{Why: err})
+			<-ctx.Done() // calls still come and go on the flow, but nothing is tried
+			return
+		}
+		l.agent.tell(RegistrationLost{Why: err, Retry: retry})
+		if !sleep(ctx, retry) {
+			return
+		}
+		if errors.Is(err, ErrNoFlow) || errors.Is(err, ErrUnreachable) || errors.Is(err, ErrCertificate) {
+			f = nil
+		}
+	}
+}
+
+// attempt registers, on f or on a new flow if it is broken.
+func (l *line) attempt(ctx context.Context, f *flow) (time.Duration, error) {
+	if cur := l.current(); cur != nil {
+		f = cur
+	}
+	if f == nil || f.closed() {
+		var err error
+		if f, err = l.dial(ctx); err != nil {
+			return 0, err
+		}
+	}
+	granted, err := l.register(ctx, f, registerFor)
+	if errors.Is(err, ErrUnreachable) || errors.Is(err, ErrNoFlow) {
+		f.close() // nobody answers there: the next attempt takes another
+	}
+	if err == nil {
+		l.bound = true
+	}
+	return granted, err
+}
+
+// stay waits until it is time to refresh; it returns an error if the flow
+// breaks before.
+func (l *line) stay(ctx context.Context, f *flow, granted time.Duration) error {
+	if cur := l.current(); cur != nil {
+		f = cur
+	}
+	t := time.NewTimer(granted * refreshNumerator / refreshDenominator)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	case <-f.done:
+		return fmt.Errorf("%w: the connection broke", ErrUnreachable)
+	}
+	return nil
+}
+
+// register sends REGISTER, as often as challenges and 423 make it necessary.
+// An expiry of 0 removes the binding.
+func (l *line) register(ctx context.Context, f *flow, expires time.Duration) (granted time.Duration, err error) {
+	var credentials []dialog.Field
+	tries := 0
+	for range maxRegisterTries {
+		req, err := l.build(f, expires, credentials)
+		if err != nil {
+			return 0, err
+		}
+		if len(credentials) == 0 {
+			if field, ok := l.keys.beforehand(req); ok {
+				// Once more, with the credentials that are made for this request.
+				tries = 1
+				l.seq--
+				if req, err = l.build(f, expires, []dialog.Field{field}); err != nil {
+					return 0, err
+				}
+			}
+		}
+		res, err := l.agent.roundTrip(ctx, f, req)
+		if err != nil {
+			return 0, err
+		}
+		switch code := res.StatusCode; {
+		case code < 300:
+			return l.granted(res, expires), nil
+		case code == sip.StatusUnauthorized || code == sip.StatusProxyAuthRequired:
+			field, err := l.keys.authorize(req, res, tries)
+			if err != nil {
+				return 0, err
+			}
+			tries++
+			credentials = []dialog.Field{field}
+		case code == sip.StatusIntervalToBrief:
+			// RFC 3261, Section 10.2.8: retry with at least Min-Expires.
+			least, ok := seconds(dialog.Value(res, "Min-Expires"))
+			if !ok || least <= expires || least > longestExpiry {
+				return 0, &StatusError{Code: code}
+			}
+			expires, credentials, tries = least, nil, 0
+		default:
+			return 0, &StatusError{Code: code}
+		}
+	}
+	return 0, fmt.Errorf("%w: it never stops asking", ErrAuth)
+}
+
+// build makes the next REGISTER. RFC 3261, Section 10.2: Call-ID stays, CSeq
+// goes up.
+func (l *line) build(f *flow, expires time.Duration, credentials []dialog.Field) (*sip.Request, error) {
+	l.seq++
+	return dialog.Outgoing{
+		Method: "REGISTER", URI: "sip:" + hostOf(l.aor),
+		Via: "SIP/2.0/" + f.kind.String() + " " + nobody, Branch: newID(),
+		From: "<" + l.aor + ">;tag=" + l.tag, To: "<" + l.aor + ">",
+		CallID: l.callID, Seq: l.seq, Contact: l.contact(f.kind),
+		Extra: append(credentials, dialog.Field{
+			Name: "Expires", Value: strconv.Itoa(int(expires / time.Second)),
+		}),
+	}.Build()
+}
+
+func hostOf(aor string) string {
+	_, host, _ := strings.Cut(aor, "@")
+	return host
+}
+
+// granted is how long the registrar keeps our binding. RFC 3261, Section
+// 10.2.4: the expires parameter of our Contact, else the Expires field; with
+// neither, what we asked for.
+func (l *line) granted(res *sip.Response, asked time.Duration) time.Duration {
+	granted := asked
+	if d, ok := seconds(dialog.Value(res, "Expires")); ok {
+		granted = d
+	}
+	for _, value := range dialog.Values(res, "Contact") {
+		c := dialog.ParseAddress(value)
+		// Some registrars rewrite the host or add parameters: the user is ours.
+		if u, err := parseURI(c.URI); err != nil || u.User != l.user {
+			continue
+		}
+		if p, ok := c.Param("expires"); ok {
+			if d, ok := seconds(p); ok {
+				granted = d
+			}
+		}
+	}
+	return min(max(granted, time.Second), longestExpiry)
+}
+
+// seconds reads delta-seconds.
+func seconds(s string) (time.Duration, bool) {
+	n, err := strconv.ParseUint(strings.TrimSpace(s), 10, 32)
+	if err != nil {
+		return 0, false
+	}
+	return time.Duration(n) * time.Second, true
+}
+
+// unregister removes our binding, as far as ctx allows. It is called after run
+// was told to end.
+func (l *line) unregister(ctx context.Context) {
+	<-l.done
+	f := l.current()
+	if !l.bound || f == nil {
+		return
+	}
+	if _, err := l.register(ctx, f, 0); err != nil {
+		l.agent.log.Info("sip: unregistering failed", "why", err)
+	}
+}
+
+// final tells whether trying again is useless until the user acts: a wrong
+// password, an account that is not allowed or unknown.
+func final(err error) bool {
+	var status *StatusError
+	if errors.As(err, &status) {
+		return status.Code == sip.StatusForbidden || status.Code == sip.StatusNotFound
+	}
+	return errors.Is(err, ErrAuth)
+}
+
+// jitter spreads a duration between half and one and a half of it.
+func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }
+
+// sleep waits; it returns false if ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// roundTrip sends a request and waits for its final response.
+func (a *Agent) roundTrip(ctx context.Context, f *flow, req *sip.Request) (*sip.Response, error) {
+	type outcome struct {
+		res *sip.Response
+		err error
+	}
+	result := make(chan outcome, 1)
+	offer := func(o outcome) {
+		select {
+		case result <- o:
+		default:
+		}
+	}
+	err := a.stack.request(f, req, netip.AddrPort{},
+		func(res *sip.Response) {
+			if res.StatusCode >= 200 {
+				offer(outcome{res: res})
+			}
+		},
+		func(err error) {
+			if err == nil || errors.Is(err, ErrNoResponse) {
+				err = ErrUnreachable
+			}
+			offer(outcome{err: err})
+		})
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case o := <-result:
+		return o.res, o.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
