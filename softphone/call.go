@@ -1,0 +1,347 @@
+package softphone
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"karat/media"
+	"karat/media/path"
+	"karat/sip"
+	"karat/sip/offer"
+	"karat/softphone/assay"
+	"karat/softphone/store"
+	"karat/zrtp"
+)
+
+// message is what others ask of a call.
+type message interface{ message() }
+
+type (
+	answer   struct{}
+	decline  struct{}
+	hangup   struct{}
+	mute     struct{ on bool }
+	compared struct{ equal bool }
+)
+
+func (answer) message()   {}
+func (decline) message()  {}
+func (hangup) message()   {}
+func (mute) message()     {}
+func (compared) message() {}
+
+const (
+	// inboxSize is more than a person can press.
+	inboxSize = 8
+	// zrtpQueue holds the ZRTP datagrams that arrived and were not looked at
+	// yet. An exchange has 6; more than this is a flood and is dropped.
+	zrtpQueue = 64
+	// inviteTime is how long our INVITE may take from dialling to an answer.
+	inviteTime = 3 * time.Minute
+)
+
+// datagram is one ZRTP datagram, copied out of the path's buffer.
+type datagram struct {
+	fork path.Fork
+	from netip.AddrPort
+	b    []byte
+}
+
+// call is one call. Its goroutine, run, owns every field below inbox; the media
+// path's goroutine only fills zrtpIn and calls stream.HandleRTP.
+type call struct {
+	phone  *Phone
+	log    *slog.Logger
+	id     string
+	inbox  chan message
+	zrtpIn chan datagram
+	done   chan struct{} // closed when run has ended
+
+	outgoing bool
+	peer     string // what the other end is called; nobody has checked it
+	sip      *sip.Call
+	sipDone  bool // sip's last event has come
+
+	// media and keys
+	path    path.Path
+	stream  *media.Stream
+	heard   <-chan struct{} // the stream's FirstAuthenticated
+	session *zrtp.Session
+	started bool       // session.Start was called
+	early   []datagram // ZRTP that came before we knew whom we talk to
+	hello   time.Time  // when our first Hello went out
+	fork    path.Fork
+	local   offer.Local
+	offered offer.Description // what the peer's SDP said last
+	agreed  offer.Negotiated
+
+	// what is known and what follows from it
+	facts    assay.Facts
+	report   *assay.Report
+	secure   *zrtp.Secure
+	voice    voice
+	muted    bool // by the user
+	answered time.Time
+	over     bool // Ended was emitted
+	figures  <-chan time.Time
+}
+
+// voice is how far the microphone has been let.
+type voice int
+
+const (
+	voiceClosed voice = iota // nothing but ZRTP has left
+	voiceOpen                // frames are sent
+	voiceCut                 // stopped for good
+)
+
+func newCall(p *Phone, id string, outgoing bool) *call {
+	return &call{
+		phone:    p,
+		log:      p.log.With("call", id),
+		id:       id,
+		outgoing: outgoing,
+		inbox:    make(chan message, inboxSize),
+		zrtpIn:   make(chan datagram, zrtpQueue),
+		done:     make(chan struct{}),
+		facts: assay.Facts{
+			Outgoing:      outgoing,
+			Direct:        p.account == nil,
+			SignallingTLS: p.agent.Secure(),
+			KeyFile:       p.cfg.Store.Sealing() == store.KeyFile,
+			ContactUser:   p.account != nil && p.account.ContactUser != "",
+		},
+	}
+}
+
+// run is the call's life, in its own goroutine.
+func (c *call) run(begin func() error) {
+	defer close(c.done)
+	defer c.closeMedia()
+	if err := begin(); err != nil {
+		c.log.Warn("call could not begin", "error", err)
+		c.end(sentence(err), outcomeOf(err))
+		if c.sip != nil {
+			c.sip.Hangup()
+		}
+	}
+	c.loop()
+}
+
+// loop runs until signalling is over. A call that is over for the user may
+// still owe the caller its one answer.
+func (c *call) loop() {
+	if c.sip == nil {
+		return
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	closing := c.phone.done
+	for !c.sipDone {
+		c.arm(timer)
+		select {
+		case ev, open := <-c.sip.Events():
+			c.hearSIP(ev, open)
+		case m := <-c.inbox:
+			c.hearUser(m)
+		case d := <-c.zrtpIn:
+			c.hearZRTP(d)
+		case <-c.heard:
+			c.heard = nil
+			c.session.ReceivedSRTP(time.Now())
+			c.serveKeys()
+		case <-timer.C:
+			c.advance()
+		case <-c.figures:
+			c.measure()
+		case <-closing:
+			closing = nil
+			c.leave("you switched the phone off")
+		}
+	}
+}
+
+// arm sets the timer to the key agreement's next deadline.
+func (c *call) arm(timer *time.Timer) {
+	timer.Stop()
+	if c.session == nil || !c.started {
+		return
+	}
+	if at := c.session.Deadline(); !at.IsZero() {
+		timer.Reset(time.Until(at))
+	}
+}
+
+// hearUser does what the user asked for.
+func (c *call) hearUser(m message) {
+	if c.over {
+		return
+	}
+	switch m := m.(type) {
+	case answer:
+		if err := c.answer(); err != nil {
+			c.fail(err)
+		}
+	case decline:
+		c.decline()
+	case hangup:
+		c.leave("you hung up")
+	case mute:
+		c.muted = m.on
+		c.applyMute()
+	case compared:
+		c.sasCompared(m.equal)
+	}
+}
+
+// decline turns an incoming call away: what the caller gets is the one answer
+// that every unanswered caller gets, at its time.
+func (c *call) decline() {
+	if c.outgoing || !c.answered.IsZero() {
+		c.leave("you hung up")
+		return
+	}
+	c.sip.Decline()
+	c.end("you declined the call", NotAnswered)
+}
+
+// leave ends the call from our side.
+func (c *call) leave(why string) {
+	if c.over {
+		return
+	}
+	c.cutVoice()
+	if !c.outgoing && c.answered.IsZero() {
+		c.sip.Decline()
+	} else {
+		c.sip.Hangup()
+	}
+	c.end(why, c.outcome())
+}
+
+// refuse ends a call that is not or no longer private: the microphone first,
+// then the rest.
+func (c *call) refuse(why string) {
+	c.cutVoice()
+	if c.over {
+		return
+	}
+	c.assess()
+	c.emit(Refused{Head: c.head(), Why: why})
+	if !c.outgoing && c.path == nil {
+		c.sip.Decline() // never answered: the caller learns nothing
+	} else {
+		c.sip.Hangup()
+	}
+	c.end(why, NotPrivate)
+}
+
+// fail ends a call that we cannot go on with.
+func (c *call) fail(err error) {
+	if c.over {
+		return
+	}
+	c.log.Warn("call failed", "error", err)
+	c.cutVoice()
+	if !c.outgoing && c.path == nil {
+		c.sip.Decline()
+	} else {
+		c.sip.Hangup()
+	}
+	c.end(sentence(err), outcomeOf(err))
+}
+
+// end says, once, that the call is over for the user.
+func (c *call) end(why string, outcome Outcome) {
+	if c.over {
+		return
+	}
+	c.over = true
+	c.figures = nil
+	ended := Ended{Head: c.head(), Why: why, Outcome: outcome}
+	if !c.answered.IsZero() {
+		ended.Talked = time.Since(c.answered)
+	}
+	c.emit(ended)
+	c.closeMedia()
+}
+
+// outcome of a call that ends now without anything having failed.
+func (c *call) outcome() Outcome {
+	switch {
+	case c.report != nil && c.report.Private:
+		return Private
+	case c.answered.IsZero():
+		return NotAnswered
+	default:
+		return NotPrivate
+	}
+}
+
+// outcomeOf tells network failures from our own.
+func outcomeOf(err error) Outcome {
+	for _, network := range []error{sip.ErrUnreachable, sip.ErrAuth, sip.ErrCertificate, context.DeadlineExceeded} {
+		if errors.Is(err, network) {
+			return Unreachable
+		}
+	}
+	return Failed
+}
+
+// closeMedia stops the voice, forgets the keys and gives back the socket.
+func (c *call) closeMedia() {
+	c.heard = nil
+	if c.stream != nil {
+		c.stream.Stop()
+	}
+	if c.path != nil {
+		c.path.Close()
+	}
+	if c.stream != nil {
+		if err := c.stream.Close(); err != nil {
+			c.emit(Notice{Head: c.head(), Text: sentence(err)})
+		}
+	}
+	if c.session != nil {
+		c.session.Close()
+	}
+	c.stream, c.path, c.session, c.secure, c.early = nil, nil, nil, nil, nil
+}
+
+// assess computes the assay anew and says so when it changed.
+func (c *call) assess() {
+	report := assay.Assess(c.facts)
+	if c.report != nil && sameReport(*c.report, report) {
+		return
+	}
+	c.report = &report
+	c.emit(Assayed{Head: c.head(), Report: report})
+}
+
+func sameReport(a, b assay.Report) bool {
+	if a.Private != b.Private || len(a.Findings) != len(b.Findings) {
+		return false
+	}
+	for i := range a.Findings {
+		if a.Findings[i] != b.Findings[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *call) emit(ev Event) { c.phone.emit(ev) }
+
+func (c *call) head() Head { return c.phone.head(c.id) }
+
+// randomSSRC is a synchronisation source that tells nothing.
+func randomSSRC() uint32 {
+	var b [4]byte
+	rand.Read(b[:])
+	return binary.BigEndian.Uint32(b[:])
+}

@@ -1,0 +1,222 @@
+package softphone
+
+import (
+	"errors"
+	"time"
+
+	"karat/media"
+	"karat/softphone/assay"
+	"karat/zrtp"
+)
+
+// maxEarly bounds the ZRTP datagrams kept from before the answer, when it is
+// not known yet who will be talked to.
+const maxEarly = 16
+
+// figuresEvery is how often the voice's figures are told.
+const figuresEvery = time.Second
+
+// hearZRTP gives a datagram to the key agreement.
+func (c *call) hearZRTP(d datagram) {
+	switch {
+	case c.session == nil || c.over:
+	case !c.started:
+		if len(c.early) < maxEarly {
+			c.early = append(c.early, d)
+		}
+	default:
+		c.session.Receive(time.Now(), d.b)
+		c.latch(d)
+		c.serveKeys()
+	}
+}
+
+// latch lets the path follow a peer whose Hello is the one that was signalled,
+// or whose keys are confirmed.
+func (c *call) latch(d datagram) {
+	if d.fork == 0 && c.facts.HashMatched {
+		c.path.Authenticated(c.fork, d.from)
+	}
+}
+
+// advance lets time pass for the key agreement.
+func (c *call) advance() {
+	if c.session != nil && c.started {
+		c.session.Advance(time.Now())
+		c.serveKeys()
+	}
+}
+
+// serveKeys sends what the key agreement wants sent and hears what it found.
+func (c *call) serveKeys() {
+	for c.session != nil {
+		if pkt, ok := c.session.NextPacket(); ok {
+			if err := c.path.Send(c.fork, pkt); err != nil {
+				c.log.Debug("sending ZRTP", "error", err) // it retransmits
+			}
+			continue
+		}
+		ev, ok := c.session.NextEvent()
+		if !ok {
+			return
+		}
+		c.hearKeys(ev)
+	}
+}
+
+func (c *call) hearKeys(ev zrtp.Event) {
+	switch ev := ev.(type) {
+	case zrtp.PeerHello:
+		c.facts.HashMatched = ev.Bound
+	case zrtp.Mismatch:
+		c.facts.Mismatch = true
+		c.cut(voiceClosed)
+		c.emit(Mismatch{Head: c.head(), Name: c.name()})
+	case zrtp.KeysAgreed:
+		if err := c.stream.ArmReceive(mediaKeys(ev.Keys), c.parameters()); err != nil {
+			c.fail(err)
+		}
+	case zrtp.Secure:
+		c.becomeSecure(ev)
+	case zrtp.Failed:
+		c.keysFailed(ev)
+	}
+}
+
+// mediaKeys hands the agreed keys over: the one place where zrtp's values
+// become media's.
+func mediaKeys(k zrtp.Keys) media.Keys {
+	return media.Keys{
+		SendKey: k.Send.Key, SendSalt: k.Send.Salt,
+		ReceiveKey: k.Receive.Key, ReceiveSalt: k.Receive.Salt,
+		TagBits: k.TagBits,
+	}
+}
+
+func (c *call) parameters() media.Parameters {
+	p := media.Parameters{
+		SendPT: uint8(c.agreed.OpusPT), ReceivePT: uint8(c.agreed.ReceivePT), RTCPMux: c.agreed.RTCPMux,
+	}
+	if c.agreed.EventPT >= 0 {
+		p.EventPT = uint8(c.agreed.EventPT)
+	}
+	return p
+}
+
+// keysFailed ends a call whose keys could not be agreed on.
+func (c *call) keysFailed(ev zrtp.Failed) {
+	switch {
+	case errors.Is(ev.Err, zrtp.ErrNoHello):
+		c.facts.NoHello = true
+	case errors.Is(ev.Err, zrtp.ErrHelloHash):
+		c.facts.HashMismatch = true
+	default:
+		c.facts.ZRTPFailed = sentence(ev.Err)
+	}
+	c.decideVoice()
+}
+
+// becomeSecure takes the result of the key agreement.
+func (c *call) becomeSecure(s zrtp.Secure) {
+	c.secure = &s
+	f := &c.facts
+	f.Secure = true
+	f.VoiceBeforeSecure = int(c.stream.Stats().Sent)
+	f.KeyAgreement, f.Hash, f.Cipher, f.AuthTag, f.SASType = s.KeyAgreement, s.Hash, s.Cipher, s.AuthTag, s.SASType
+	f.Known, f.Continuity, f.Disclosed = s.Known, s.Continuity, s.Disclosed
+	f.Mismatch = f.Mismatch || s.Mismatched
+	f.Verified, f.PeerVerified = s.Remember.Verified && !s.Mismatched, s.PeerVerified
+	c.recallPeer()
+	if !f.Mismatch {
+		c.remember()
+	}
+	c.emit(Secure{
+		Head: c.head(), SAS: s.SAS,
+		KeyAgreement: s.KeyAgreement, Hash: s.Hash, Cipher: s.Cipher, AuthTag: s.AuthTag, SASType: s.SASType,
+		Verified: s.Verified, Continuity: s.Continuity, Elapsed: time.Since(c.hello),
+	})
+	c.decideVoice()
+}
+
+// decide asks the policy.
+func (c *call) decide() assay.Decision { return c.phone.cfg.Policy.Check(c.facts) }
+
+// decideVoice lets the microphone do what the facts allow: the assay first, so
+// that the reason is known when it happens.
+func (c *call) decideVoice() {
+	d := c.decide()
+	if d.Action == assay.Refuse {
+		c.refuse(d.Why)
+		return
+	}
+	c.assess()
+	if d.Action == assay.Allow {
+		c.openVoice()
+		return
+	}
+	c.cut(voiceClosed)
+}
+
+// openVoice opens the microphone, once the policy is met.
+func (c *call) openVoice() {
+	if c.voice == voiceOpen || c.voice == voiceCut {
+		return
+	}
+	if err := c.stream.Start(c.fork); err != nil {
+		c.fail(err)
+		return
+	}
+	c.voice = voiceOpen
+	c.applyMute()
+	c.figures = time.Tick(figuresEvery)
+	c.emit(Talking{Head: c.head()})
+}
+
+// cutVoice closes the microphone for good.
+func (c *call) cutVoice() { c.cut(voiceCut) }
+
+// cut closes the microphone at once. The stream's Stop returns when nothing
+// more leaves; after voiceCut it is never opened again.
+func (c *call) cut(to voice) {
+	if c.stream != nil && c.voice == voiceOpen {
+		c.stream.SetMuted(true)
+		c.stream.Stop()
+		to = voiceCut
+	}
+	c.voice = max(c.voice, to)
+}
+
+// applyMute makes the microphone what the user and the peer's direction want.
+func (c *call) applyMute() {
+	if c.voice == voiceOpen {
+		c.stream.SetMuted(c.muted || !c.agreed.Send)
+	}
+}
+
+// sasCompared takes the user's word for the short authentication string.
+func (c *call) sasCompared(equal bool) {
+	if c.secure == nil {
+		return
+	}
+	if !equal {
+		c.forgetVerified()
+		c.facts.Verified, c.facts.SASDiffers = false, true
+		c.decideVoice()
+		return
+	}
+	c.facts.Verified = true
+	c.facts.MismatchResolved = c.facts.Mismatch
+	c.secure.Remember.Verified = true
+	c.remember()
+	c.markVerified()
+	c.decideVoice()
+}
+
+// measure tells the voice's figures.
+func (c *call) measure() {
+	s := c.stream.Stats()
+	c.emit(Media{
+		Head: c.head(), Sent: s.Sent, Received: s.Received, Lost: s.Lost, Concealed: s.Concealed,
+		RTT: s.RTT, Jitter: s.Jitter, Delay: s.Delay,
+	})
+}

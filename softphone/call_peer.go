@@ -1,0 +1,97 @@
+package softphone
+
+import (
+	"karat/softphone/assay"
+	"karat/softphone/store"
+	"karat/zrtp"
+)
+
+// retained is what the key agreement may know about a peer: called by the
+// session, in the call's goroutine.
+func (c *call) retained(peer zrtp.ZID) (zrtp.Retained, bool) {
+	p, _, ok := c.phone.cfg.Store.Peer(c.phone.ownZID(), peer)
+	if !ok {
+		return zrtp.Retained{}, false
+	}
+	return zrtp.Retained{
+		RS1: p.RS1, RS2: p.RS2, RS1Expires: p.RS1Expires, RS2Expires: p.RS2Expires, Verified: p.Verified,
+	}, true
+}
+
+// recallPeer adds to the facts what is kept about the peer besides secrets.
+func (c *call) recallPeer() {
+	p, _, ok := c.phone.cfg.Store.Peer(c.phone.ownZID(), c.secure.Peer)
+	if !ok {
+		return
+	}
+	c.facts.BestBefore = p.BestKeyAgreement
+	// An address that got a contact's name since is not another name.
+	if name := c.name(); p.Verified && p.VerifiedName != "" && p.VerifiedName != name && p.VerifiedName != bareURI(c.peer) {
+		c.facts.NameChanged, c.facts.VerifiedName = true, p.VerifiedName
+	}
+}
+
+// remember stores the retained secrets of this call, and whether its words were
+// compared.
+func (c *call) remember() {
+	s := c.secure
+	err := c.phone.cfg.Store.UpdatePeer(c.phone.ownZID(), s.Peer, func(p *store.Peer) error {
+		p.RS1, p.RS2 = s.Remember.RS1, s.Remember.RS2
+		p.RS1Expires, p.RS2Expires = s.Remember.RS1Expires, s.Remember.RS2Expires
+		p.Verified = s.Remember.Verified
+		switch {
+		case !p.Verified:
+			p.VerifiedName = ""
+		case p.VerifiedName == "" || c.facts.MismatchResolved:
+			p.VerifiedName = c.name()
+		}
+		p.BestKeyAgreement = assay.Stronger(p.BestKeyAgreement, s.KeyAgreement)
+		return nil
+	})
+	c.stored("what this call taught about the other phone", err)
+}
+
+// markVerified binds the compared words to the contact, when there is one.
+func (c *call) markVerified() {
+	if contact, ok := c.contact(); ok {
+		err := c.phone.cfg.Store.Verify(c.phone.ownZID(), c.secure.Peer, contact)
+		c.stored("that the words were compared", err)
+	}
+}
+
+// forgetVerified takes the verification back: the words differed.
+func (c *call) forgetVerified() {
+	if _, _, ok := c.phone.cfg.Store.Peer(c.phone.ownZID(), c.secure.Peer); !ok {
+		return
+	}
+	c.stored("that the words differed", c.phone.cfg.Store.Unverify(c.phone.ownZID(), c.secure.Peer))
+}
+
+// stored says what could not be stored. The call goes on: what is on the disk
+// is what was there before.
+func (c *call) stored(what string, err error) {
+	if err != nil {
+		c.emit(Notice{Head: c.head(), Text: what + " could not be stored: " + sentence(err)})
+	}
+}
+
+// name is whom the user believes to talk to: the contact, else the address.
+func (c *call) name() string {
+	if contact, ok := c.contact(); ok {
+		return contact
+	}
+	return bareURI(c.peer)
+}
+
+// contact is the contact with the address that was called or that calls.
+func (c *call) contact() (string, bool) {
+	uri := bareURI(c.peer)
+	for _, contact := range c.phone.cfg.Store.Contacts() {
+		for _, u := range contact.URIs {
+			if bareURI(u) == uri {
+				return contact.Name, true
+			}
+		}
+	}
+	return "", false
+}

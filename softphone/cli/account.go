@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"bytes"
+	"crypto/x509"
+	"fmt"
+	"os"
+	"strings"
+
+	"karat/internal/secret"
+	"karat/sip"
+	"karat/softphone/store"
+)
+
+type accountCommand struct {
+	Add    accountAdd    `cmd:"" help:"Add an account, or replace the one with the same address."`
+	List   accountList   `cmd:"" help:"List the accounts."`
+	Remove accountRemove `cmd:"" help:"Remove an account and everything learnt under it."`
+}
+
+type accountAdd struct {
+	AOR          string `name:"aor" required:"" help:"The address others call." placeholder:"sip:alice@example.org"`
+	Registrar    string `help:"Where to register, if not at the address's domain." placeholder:"sip:host:port;transport=tls"`
+	AuthUser     string `help:"The name to log in with, if not the address's user."`
+	PasswordFile string `required:"" help:"A file with the password; a trailing newline is dropped." type:"existingfile" placeholder:"FILE"`
+	CA           string `name:"ca" help:"A certificate authority to trust for this account." type:"existingfile" placeholder:"PEM"`
+	ContactUser  string `help:"A fixed user part of Contact, for providers that demand one. Shown in the assay."`
+}
+
+// Run adds the account. Nothing is sent: the next command that needs the
+// account finds out whether the provider takes it.
+func (c *accountAdd) Run(e *env) error {
+	account := store.Account{AOR: c.AOR, Registrar: c.Registrar, AuthUser: c.AuthUser, ContactUser: c.ContactUser}
+	if err := sip.CheckAccount(sip.Account{AOR: c.AOR, Registrar: c.Registrar}); err != nil {
+		return usageError{err}
+	}
+	password, err := os.ReadFile(c.PasswordFile)
+	if err != nil {
+		return fmt.Errorf("the password file cannot be read: %w", err)
+	}
+	account.Password = secret.Own(trimNewline(password))
+	if c.CA != "" {
+		if account.CA, err = readCA(c.CA); err != nil {
+			return err
+		}
+	}
+	return e.withStore(func(s *store.Store) error {
+		if err := s.SetAccount(account); err != nil {
+			return err
+		}
+		e.say("%s is added; \"karat answer\" registers it", c.AOR)
+		return nil
+	})
+}
+
+func trimNewline(b []byte) []byte {
+	return bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
+}
+
+func readCA(file string) ([]byte, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("the certificate authority cannot be read: %w", err)
+	}
+	if !x509.NewCertPool().AppendCertsFromPEM(pem) {
+		return nil, usageError{fmt.Errorf("%s holds no certificate in PEM form", file)}
+	}
+	return pem, nil
+}
+
+type accountList struct{}
+
+// Run lists the accounts, without their passwords.
+func (accountList) Run(e *env) error {
+	return e.withStore(func(s *store.Store) error {
+		for _, a := range s.Accounts() {
+			if e.flags.JSON {
+				e.object(map[string]any{"aor": a.AOR, "registrar": a.Registrar, "auth_user": a.AuthUser})
+				continue
+			}
+			e.say("%s", strings.TrimSpace(a.AOR+"  "+a.Registrar))
+		}
+		return nil
+	})
+}
+
+type accountRemove struct {
+	AOR string `arg:"" name:"aor" help:"The account's address."`
+}
+
+// Run removes the account.
+func (c *accountRemove) Run(e *env) error {
+	return e.withStore(func(s *store.Store) error {
+		if err := s.RemoveAccount(c.AOR); err != nil {
+			return err
+		}
+		e.say("%s is removed", c.AOR)
+		return nil
+	})
+}

@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"karat/softphone"
+	"karat/softphone/assay"
+	"karat/softphone/store"
+)
+
+// callOptions are common to calling and answering.
+type callOptions struct {
+	Account         string `help:"The account to use, when there are several." placeholder:"AOR"`
+	RequireVerified bool   `help:"Refuse a call unless its words were compared before."`
+	Allow           string `help:"For this one call, allow what you know is not private." placeholder:"provider|clear"`
+}
+
+// errAllow is honest about what is not there.
+var errAllow = errors.New("--allow is not built yet: Karat makes private calls only, so far")
+
+func (o callOptions) check() error {
+	switch o.Allow {
+	case "":
+		return nil
+	case "provider", "clear":
+		return usageError{errAllow}
+	}
+	return usageError{fmt.Errorf("--allow takes provider or clear, not %q", o.Allow)}
+}
+
+func (e *env) phoneConfig(o callOptions, s *store.Store) softphone.Config {
+	settings := s.Settings()
+	cfg := softphone.Config{
+		Store: s, Account: o.Account, Listen: e.flags.Listen,
+		Microphone: settings.Microphone, Speaker: settings.Speaker,
+		Policy: assay.Policy{RequireVerified: o.RequireVerified},
+		Logger: e.log,
+	}
+	if e.flags.Mic != "" {
+		cfg.Microphone = e.flags.Mic
+	}
+	if e.flags.Speaker != "" {
+		cfg.Speaker = e.flags.Speaker
+	}
+	return cfg
+}
+
+type callCommand struct {
+	callOptions
+	URI string        `arg:"" name:"uri" help:"Whom to call: sip:bob@example.org, or a contact's name."`
+	For time.Duration `help:"Hang up this long after the answer." placeholder:"D"`
+}
+
+// Help says what a result does not prove.
+func (callCommand) Help() string {
+	return `Calls someone and talks until either side hangs up.
+
+The microphone opens only when keys are agreed from end to end. "Private" means
+that no server on the way can listen, provided that the words shown are the same
+at both ends: compare them once, by voice, then press y and Enter (or n when
+they differ, which ends the call). Until then somebody who controls the whole
+way could stand in between.
+
+Exit 0 does not prove that the person you meant was at the other end; only the
+compared words do. It does not hide that the call took place.
+
+While it runs: y the words match, n they differ, m mute, h hang up.`
+}
+
+// Run makes the call.
+func (c *callCommand) Run(e *env) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	return e.withStore(func(s *store.Store) error {
+		target := contactURI(s, c.URI)
+		if err := checkTarget(target); err != nil {
+			return err
+		}
+		return e.talk(e.phoneConfig(c.callOptions, s), plan{dial: target, calls: 1, talkFor: c.For})
+	})
+}
+
+type answerCommand struct {
+	callOptions
+	Auto  bool          `help:"Answer by itself."`
+	Echo  bool          `help:"Send back what is heard, instead of a microphone: the party to test with."`
+	Calls int           `help:"Stop after this many calls." placeholder:"N"`
+	For   time.Duration `help:"Stop after this long." placeholder:"D"`
+}
+
+// Help says what happens to calls that are turned away.
+func (answerCommand) Help() string {
+	return `Registers and waits for calls. What is known about a caller is shown before
+anything is sent; the name shown is the caller's word.
+
+A call that is declined, refused or not heard is answered in the same way and at
+the same time, 45 s after it came: the caller cannot tell which it was. Karat
+stays for that moment before it ends.
+
+While it runs: a answer, d decline, y the words match, n they differ, m mute,
+h hang up, q quit.`
+}
+
+// Run waits for calls.
+func (c *answerCommand) Run(e *env) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	return e.withStore(func(s *store.Store) error {
+		cfg := e.phoneConfig(c.callOptions, s)
+		cfg.AutoAnswer, cfg.Echo = c.Auto || c.Echo, c.Echo
+		return e.talk(cfg, plan{calls: c.Calls, waitFor: c.For})
+	})
+}
+
+type phoneCommand struct{}
+
+// Run is the terminal phone: it waits for calls and takes commands.
+func (phoneCommand) Run(e *env) error {
+	return e.withStore(func(s *store.Store) error {
+		if len(s.Accounts()) == 0 && len(e.flags.Listen) == 0 {
+			return hinted{
+				usageError{errors.New("there is no account yet, and no address to listen on")},
+				"add an account with \"karat account add\", see a call with \"karat demo\", or read \"karat --help\"",
+			}
+		}
+		return e.talk(e.phoneConfig(callOptions{}, s), plan{})
+	})
+}

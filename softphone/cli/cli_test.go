@@ -1,0 +1,99 @@
+package cli_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"regexp"
+	"strconv"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"karat/internal/secret"
+	"karat/sip/registrar"
+	"karat/softphone/cli"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"karat": func() {
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			os.Exit(cli.Main(ctx))
+		},
+	})
+}
+
+// TestScripts runs Karat as a user would, in testdata/*.txtar. Each script has a
+// SIP provider of its own at $PROXY, with the users alice and bob and the
+// passwords in alice.pw and bob.pw.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:   "testdata",
+		Setup: provide,
+		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "capture": capture},
+	})
+}
+
+// provide starts a SIP provider on loopback.
+func provide(env *testscript.Env) error {
+	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	proxy := registrar.New(registrar.Config{Domain: "127.0.0.1", Users: map[string]secret.Bytes{
+		"alice": secret.Copy([]byte("a-pw")), "bob": secret.Copy([]byte("b-pw")),
+	}})
+	go proxy.ServeUDP(conn) // Close waits for it
+	env.Defer(func() { proxy.Close() })
+	env.Setenv("PROXY", conn.LocalAddr().String())
+	env.Setenv("XDG_DATA_HOME", env.WorkDir+"/data")
+	env.Setenv("XDG_STATE_HOME", env.WorkDir+"/state")
+	env.Setenv("HOME", env.WorkDir)
+	env.Setenv("DBUS_SESSION_BUS_ADDRESS", "")
+	for name, pw := range map[string]string{"alice.pw": "a-pw\n", "bob.pw": "b-pw\n", "wrong.pw": "guess\n"} {
+		if err := os.WriteFile(env.WorkDir+"/"+name, []byte(pw), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// exits N PROGRAM ARGS... runs a program and checks its exit code; the output is
+// there for stdout and stderr.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM [ARGS]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	code := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if code != want {
+		ts.Fatalf("exit code %d, want %d", code, want)
+	}
+}
+
+// capture NAME REGEXP sets a variable to the first group found in standard
+// output.
+func capture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: capture NAME REGEXP")
+	}
+	found := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
+	if len(found) != 2 {
+		ts.Fatalf("%q is not in the output", args[1])
+	}
+	ts.Setenv(args[0], found[1])
+}

@@ -1,0 +1,212 @@
+package cli
+
+import (
+	"cmp"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	"karat/softphone/store"
+)
+
+type contactsCommand struct {
+	List   contactsList   `cmd:"" default:"1" help:"List the people you know, and phones not named yet."`
+	Add    contactsAdd    `cmd:"" help:"Add a person, or another address of theirs."`
+	Remove contactsRemove `cmd:"" help:"Forget a person and their phones."`
+	Name   contactsName   `cmd:"" help:"Say whose phone it is that you talked to."`
+}
+
+type contactsList struct{}
+
+// Run lists contacts and nameless peers.
+func (contactsList) Run(e *env) error {
+	return e.withStore(func(s *store.Store) error {
+		for _, c := range s.Contacts() {
+			e.showContact(c)
+		}
+		for _, p := range s.Unnamed() {
+			e.showPeer("", p)
+		}
+		return nil
+	})
+}
+
+func (e *env) showContact(c store.Contact) {
+	if e.flags.JSON {
+		e.object(map[string]any{"contact": c.Name, "uris": c.URIs, "phones": len(c.Peers)})
+	} else {
+		e.say("%s  %s", c.Name, strings.Join(c.URIs, " "))
+	}
+	for _, p := range c.Peers {
+		e.showPeer(c.Name, p)
+	}
+}
+
+func (e *env) showPeer(name string, p store.Peer) {
+	if e.flags.JSON {
+		e.object(map[string]any{
+			"phone": peerID(p), "contact": name, "verified": p.Verified,
+			"verified_name": p.VerifiedName, "key_agreement": p.BestKeyAgreement,
+		})
+		return
+	}
+	state := "words not compared yet"
+	if p.Verified {
+		state = "words compared, as " + p.VerifiedName
+	}
+	if name == "" {
+		name = "not named"
+	}
+	e.say("  phone %s  (%s)  %s", peerID(p), name, state)
+}
+
+// peerID is how a phone is named on the command line: enough of its ZID to tell
+// it from the others that one knows.
+func peerID(p store.Peer) string { return hex.EncodeToString(p.ZID[:4]) }
+
+type contactsAdd struct {
+	Name string `arg:"" help:"The person's name."`
+	URI  string `arg:"" name:"uri" help:"Their address: sip:bob@example.org."`
+}
+
+// Run adds an address to a contact, and the contact when it is new.
+func (c *contactsAdd) Run(e *env) error {
+	if err := checkTarget(c.URI); err != nil {
+		return err
+	}
+	return e.withStore(func(s *store.Store) error {
+		contact := store.Contact{Name: c.Name}
+		if known, ok := findContact(s, c.Name); ok {
+			contact = known
+		}
+		contact.URIs = append(contact.URIs, c.URI)
+		if err := s.SetContact(contact); err != nil {
+			return err
+		}
+		e.say("%s is in your contacts", c.Name)
+		return nil
+	})
+}
+
+type contactsRemove struct {
+	Name string `arg:"" help:"The person's name."`
+}
+
+// Run removes a contact.
+func (c *contactsRemove) Run(e *env) error {
+	return e.withStore(func(s *store.Store) error {
+		if err := s.RemoveContact(c.Name); err != nil {
+			return err
+		}
+		e.say("%s is removed; the next call with that phone is a first contact", c.Name)
+		return nil
+	})
+}
+
+type contactsName struct {
+	Phone string `arg:"" help:"The phone, as \"karat contacts\" lists it."`
+	Name  string `arg:"" help:"Whose it is."`
+}
+
+// Run puts a phone under a person's name.
+func (c *contactsName) Run(e *env) error {
+	return e.withStore(func(s *store.Store) error {
+		p, _, err := findPeer(s, c.Phone)
+		if err != nil {
+			return err
+		}
+		contact, _ := findContact(s, c.Name)
+		contact.Name, contact.Peers = c.Name, []store.Peer{p}
+		if err := s.SetContact(contact); err != nil {
+			return err
+		}
+		e.say("phone %s is %s's", peerID(p), c.Name)
+		return nil
+	})
+}
+
+type verifyCommand struct {
+	Phone    string `arg:"" optional:"" help:"The phone or the contact whose words you compared."`
+	As       string `help:"Whose phone it is; binds the name." placeholder:"NAME"`
+	Withdraw bool   `help:"It is not verified after all."`
+}
+
+// Help says what verifying means.
+func (verifyCommand) Help() string {
+	return `Without a name: lists whose words were compared.
+
+With one: notes that, in your last call with that phone, you and the other person
+saw the same words. Compare them by voice, with a person whose voice you know;
+pressing y during the call does the same. It does not prove anything by itself:
+it is your word. From then on, unbroken continuity names the other end, and a
+phone that loses it raises an alarm.`
+}
+
+// Run notes or withdraws a comparison.
+func (c *verifyCommand) Run(e *env) error {
+	if c.Phone == "" {
+		return contactsList{}.Run(e)
+	}
+	return e.withStore(func(s *store.Store) error {
+		p, name, err := findPeer(s, c.Phone)
+		if err != nil {
+			return err
+		}
+		if c.Withdraw {
+			err = s.Unverify(p.OwnZID, p.ZID)
+		} else {
+			err = s.Verify(p.OwnZID, p.ZID, cmp.Or(c.As, name, peerID(p)))
+		}
+		if err != nil {
+			return err
+		}
+		p, name, _ = s.Peer(p.OwnZID, p.ZID)
+		e.showPeer(name, p)
+		return nil
+	})
+}
+
+func findContact(s *store.Store, name string) (store.Contact, bool) {
+	for _, c := range s.Contacts() {
+		if strings.EqualFold(c.Name, name) {
+			return c, true
+		}
+	}
+	return store.Contact{}, false
+}
+
+// contactURI is what to call for what was typed: a contact's first address, or
+// the text itself.
+func contactURI(s *store.Store, typed string) string {
+	if c, ok := findContact(s, typed); ok && len(c.URIs) > 0 {
+		return c.URIs[0]
+	}
+	return typed
+}
+
+// findPeer finds one phone by its id or by the name of a contact that has only
+// one.
+func findPeer(s *store.Store, typed string) (store.Peer, string, error) {
+	var found []store.Peer
+	var name string
+	for _, c := range s.Contacts() {
+		for _, p := range c.Peers {
+			if strings.EqualFold(c.Name, typed) || peerID(p) == typed {
+				found, name = append(found, p), c.Name
+			}
+		}
+	}
+	for _, p := range s.Unnamed() {
+		if peerID(p) == typed {
+			found = append(found, p)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], name, nil
+	case 0:
+		return store.Peer{}, "", hinted{usageError{fmt.Errorf("no phone or contact is known as %q", typed)}, "\"karat contacts\" lists them"}
+	}
+	return store.Peer{}, "", hinted{usageError{errors.New("that name has several phones")}, "name the phone itself, as \"karat contacts\" lists it"}
+}

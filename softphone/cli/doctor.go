@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"karat/media/device"
+	"karat/softphone"
+	"karat/softphone/store"
+)
+
+// doctorTime is how long a provider may take to answer the doctor.
+const doctorTime = 10 * time.Second
+
+type doctorCommand struct {
+	Account string `help:"The account to examine, when there are several." placeholder:"AOR"`
+}
+
+// Help says what a clean bill does not prove.
+func (doctorCommand) Help() string {
+	return `Looks at the store, the sound devices, the clock, the account and what the
+network learns about you, and says what it found.
+
+It does not prove that the next call will be private: each call is judged by
+itself. It does not test how you sound; "karat demo" and "karat call" to somebody
+who runs "karat answer --echo" do.`
+}
+
+// Run examines this machine.
+func (c *doctorCommand) Run(e *env) error {
+	return e.withStore(func(s *store.Store) error {
+		e.finding("store", "ok", "sealed with %s", s.Sealing())
+		for _, n := range s.Notices() {
+			e.finding("store", "note", "%s", n)
+		}
+		e.examineDevices()
+		e.examineClock()
+		e.finding("relays", "not built yet", "the other end of a call sees your network address; so does your provider")
+		return e.examineAccount(s, c.Account)
+	})
+}
+
+// finding prints one line of the examination.
+func (e *env) finding(what, state, format string, args ...any) {
+	if e.flags.JSON {
+		e.object(map[string]any{"event": "doctor", "time": time.Now().Format(time.RFC3339), "what": what, "state": state, "why": fmt.Sprintf(format, args...)})
+		return
+	}
+	e.say("%-9s %-14s %s", what, state, fmt.Sprintf(format, args...))
+}
+
+func (e *env) examineDevices() {
+	devices, err := device.List()
+	if err != nil {
+		e.finding("sound", "none", "%v; --mic and --speaker take null, tone:440 and file:x.wav", err)
+		return
+	}
+	for _, d := range devices {
+		e.finding("sound", "ok", "%s (%s)", d.Name, uses(d))
+	}
+}
+
+// uses tells what a device is good for.
+func uses(d device.Info) string {
+	switch {
+	case d.Microphone && d.Speaker:
+		return "microphone and speaker"
+	case d.Microphone:
+		return "microphone"
+	case d.Speaker:
+		return "speaker"
+	}
+	return "neither microphone nor speaker"
+}
+
+// examineClock asks the kernel whether something keeps the clock right: a wrong
+// clock makes certificates fail.
+func (e *env) examineClock() {
+	var t unix.Timex
+	state, err := unix.Adjtimex(&t)
+	if err != nil || state == unix.TIME_ERROR {
+		e.finding("clock", "unknown", "nothing says that this clock is kept right: it shows %s", time.Now().UTC().Format(time.RFC3339))
+		return
+	}
+	e.finding("clock", "ok", "kept right by a time service")
+}
+
+// examineAccount registers, once, and unregisters.
+func (e *env) examineAccount(s *store.Store, aor string) error {
+	if len(s.Accounts()) == 0 {
+		e.finding("account", "none", "add one with \"karat account add\"; direct calls (sip:user@host:port) work without")
+		return nil
+	}
+	phone, err := softphone.New(softphone.Config{Store: s, Account: aor, Logger: e.log})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(e.ctx, doctorTime)
+	defer cancel()
+	defer phone.Close(ctx)
+	e.say("asking the provider (up to %v) ...", doctorTime)
+	if err := phone.Start(ctx); err != nil {
+		return err
+	}
+	for {
+		select {
+		case ev := <-phone.Events():
+			switch ev := ev.(type) {
+			case softphone.Registered:
+				e.finding("account", "ok", "%s is registered", ev.Account)
+				e.finding("network", "note", "the provider sees your address, when you are reachable, whom you call and for how long; not what is said")
+				return nil
+			case softphone.RegistrationLost:
+				e.finding("account", "failed", "%s", ev.Why)
+				return outcomeError{softphone.Unreachable}
+			}
+		case <-ctx.Done():
+			e.finding("account", "failed", "the provider did not answer within %v", doctorTime)
+			return outcomeError{softphone.Unreachable}
+		}
+	}
+}

@@ -1,0 +1,374 @@
+package softphone
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	"karat/media/device"
+	"karat/media/path"
+	"karat/sip"
+	"karat/softphone/assay"
+	"karat/softphone/store"
+)
+
+// Config is what a Phone is made of.
+type Config struct {
+	Store *store.Store
+	// Account is the address of record to register. Empty: the only account in
+	// the store, or none.
+	Account string
+	// Listen says where direct calls are received ("udp:127.0.0.1:5060").
+	Listen []string
+	// Microphone and Speaker name devices, as media/device does.
+	Microphone, Speaker string
+	Policy              assay.Policy
+	// AutoAnswer takes every call that policy does not refuse.
+	AutoAnswer bool
+	// Echo sends back what is heard, instead of a microphone.
+	Echo   bool
+	Logger *slog.Logger
+	// Network opens the sockets of signalling; nil: the machine's.
+	Network sip.Network
+	// OpenPath opens the way of the media from a local address; nil: UDP.
+	OpenPath func(local netip.Addr) (path.Path, error)
+	// OpenDevice opens the sound of one call; nil: Microphone and Speaker, or the
+	// echo.
+	OpenDevice func() (device.Device, error)
+	// Verdict hears of every media packet that is neither STUN, DTLS nor ZRTP
+	// whether it authenticated. The demo's tap uses it.
+	Verdict func(b []byte, authenticated bool)
+}
+
+const (
+	// eventBuffer lets a slow screen fall behind for a while.
+	eventBuffer = 256
+	// maxCalls bounds what a flood of requests can make us hold. Each is bounded
+	// itself; the SIP agent answers those beyond it like all others.
+	maxCalls = 32
+	// unregisterTime is how long a registrar may take to let us go.
+	unregisterTime = 3 * time.Second
+)
+
+// Errors of a Phone's methods.
+var (
+	ErrNoCall      = errors.New("there is no such call (any more)")
+	ErrTooMany     = errors.New("too many calls at once: end one first")
+	ErrClosed      = errors.New("the phone is switched off")
+	ErrNoAccount   = errors.New("there is no such account: add one with \"karat account add\"")
+	ErrManyAccount = errors.New("there are several accounts: name one with --account")
+)
+
+// Phone is one user's phone: at most one registered account, any number of
+// calls.
+type Phone struct {
+	cfg     Config
+	log     *slog.Logger
+	account *store.Account // nil: direct calls only
+	agent   *sip.Agent
+	events  chan Event
+	done    chan struct{}  // closed when the phone is being switched off
+	hearing sync.WaitGroup // the goroutine of hear, and those that drain
+	talking sync.WaitGroup // the calls
+
+	mu     sync.Mutex // guards: calls, closed
+	calls  map[string]*call
+	closed bool
+}
+
+// New makes a phone; nothing is sent before Start.
+func New(cfg Config) (*Phone, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.OpenPath == nil {
+		cfg.OpenPath = openUDP
+	}
+	if cfg.OpenDevice == nil {
+		cfg.OpenDevice = cfg.namedDevice
+	}
+	p := &Phone{
+		cfg:    cfg,
+		log:    cfg.Logger,
+		events: make(chan Event, eventBuffer),
+		done:   make(chan struct{}),
+		calls:  map[string]*call{},
+	}
+	if err := p.chooseAccount(); err != nil {
+		return nil, err
+	}
+	sipAccount, err := signallingAccount(p.account)
+	if err != nil {
+		return nil, err
+	}
+	p.agent, err = sip.NewAgent(sip.Config{
+		Account: sipAccount,
+		Listen:  cfg.Listen,
+		Logger:  cfg.Logger,
+		Network: cfg.Network,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// chooseAccount finds the account to register, if there is one.
+func (p *Phone) chooseAccount() error {
+	accounts := p.cfg.Store.Accounts()
+	if p.cfg.Account == "" {
+		switch {
+		case len(accounts) == 1:
+			p.account = &accounts[0]
+		case len(accounts) > 1 && len(p.cfg.Listen) == 0:
+			return ErrManyAccount
+		}
+		return nil
+	}
+	for i := range accounts {
+		if accounts[i].AOR == p.cfg.Account {
+			p.account = &accounts[i]
+			return nil
+		}
+	}
+	return ErrNoAccount
+}
+
+// signallingAccount is the stored account as the SIP agent wants it.
+func signallingAccount(a *store.Account) (*sip.Account, error) {
+	if a == nil {
+		return nil, nil
+	}
+	out := &sip.Account{
+		AOR: a.AOR, Registrar: a.Registrar, AuthUser: a.AuthUser,
+		Password: a.Password, ContactUser: a.ContactUser,
+	}
+	if len(a.CA) > 0 {
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			pool = x509.NewCertPool()
+		}
+		if !pool.AppendCertsFromPEM(a.CA) {
+			return nil, fmt.Errorf("the certificate authority stored with %s is not readable: add the account again with --ca", a.AOR)
+		}
+		out.Roots = pool
+	}
+	return out, nil
+}
+
+func openUDP(local netip.Addr) (path.Path, error) {
+	network := "udp4"
+	if local.Is6() {
+		network = "udp6"
+	}
+	return path.ListenUDP(network, netip.AddrPortFrom(local, 0).String())
+}
+
+// Start opens the sockets and registers. It returns when the sockets are open;
+// whether the registrar accepted us comes as an event.
+func (p *Phone) Start(ctx context.Context) error {
+	if err := p.agent.Start(ctx); err != nil {
+		return err
+	}
+	for _, text := range p.cfg.Store.Notices() {
+		p.emit(Notice{Head: p.head(""), Text: text})
+	}
+	p.hearing.Go(p.hear)
+	return nil
+}
+
+// HasAccount tells whether the phone registers anywhere.
+func (p *Phone) HasAccount() bool { return p.account != nil }
+
+// Events is where everything that happens comes out. It is closed by Close.
+func (p *Phone) Events() <-chan Event { return p.events }
+
+// hear turns what the SIP agent says into events and calls.
+func (p *Phone) hear() {
+	for ev := range p.agent.Events() {
+		switch ev := ev.(type) {
+		case sip.Registered:
+			p.emit(Registered{Head: p.head(""), Account: p.account.AOR})
+		case sip.RegistrationLost:
+			p.emit(RegistrationLost{Head: p.head(""), Account: p.account.AOR, Why: sentence(ev.Why), Retry: ev.Retry})
+		case sip.Incoming:
+			p.incoming(ev.Call)
+		}
+	}
+}
+
+func (p *Phone) incoming(sc *sip.Call) {
+	c, err := p.addCall(false)
+	if err != nil {
+		sc.Decline()
+		p.hearing.Go(func() { drain(sc) })
+		return
+	}
+	c.sip, c.peer = sc, sc.Peer()
+	p.run(c, c.ringIn)
+}
+
+// drain hears out a call that nobody wants.
+func drain(sc *sip.Call) {
+	for range sc.Events() {
+	}
+}
+
+// Call calls target and returns the call's id at once; everything else comes as
+// events.
+func (p *Phone) Call(target string) (string, error) {
+	c, err := p.addCall(true)
+	if err != nil {
+		return "", err
+	}
+	c.peer = target
+	p.run(c, c.dial)
+	return c.id, nil
+}
+
+// addCall makes room for a call.
+func (p *Phone) addCall(outgoing bool) (*call, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, ErrClosed
+	}
+	if len(p.calls) >= maxCalls {
+		return nil, ErrTooMany
+	}
+	c := newCall(p, newID(), outgoing)
+	p.calls[c.id] = c
+	return c, nil
+}
+
+// run gives the call its goroutine.
+func (p *Phone) run(c *call, begin func() error) {
+	p.talking.Go(func() {
+		c.run(begin)
+		p.mu.Lock()
+		delete(p.calls, c.id)
+		p.mu.Unlock()
+	})
+}
+
+// newID names a call on this phone only; it is never sent.
+func newID() string {
+	var b [4]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// Answer takes an incoming call.
+func (p *Phone) Answer(id string) error { return p.tell(id, answer{}) }
+
+// Decline turns an incoming call away. The caller hears what every unanswered
+// caller hears.
+func (p *Phone) Decline(id string) error { return p.tell(id, decline{}) }
+
+// Hangup ends a call, whatever its state.
+func (p *Phone) Hangup(id string) error { return p.tell(id, hangup{}) }
+
+// SetMuted closes or opens the microphone; what is sent looks the same.
+func (p *Phone) SetMuted(id string, muted bool) error { return p.tell(id, mute{muted}) }
+
+// SASCompared tells that the user has compared the short authentication string
+// with the other end, and whether both were equal.
+func (p *Phone) SASCompared(id string, equal bool) error { return p.tell(id, compared{equal}) }
+
+func (p *Phone) tell(id string, m message) error {
+	p.mu.Lock()
+	c := p.calls[id]
+	p.mu.Unlock()
+	if c == nil {
+		return ErrNoCall
+	}
+	select {
+	case c.inbox <- m:
+		return nil
+	case <-c.done:
+		return ErrNoCall
+	}
+}
+
+// Close hangs up all calls, unregisters, and returns when every goroutine has
+// ended. A call that was turned away is still answered like an unanswered one,
+// 45 s after it came: Close waits for that as long as ctx lets it.
+func (p *Phone) Close(ctx context.Context) error {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil
+	}
+	p.closed = true
+	p.mu.Unlock()
+	close(p.done) // calls hang up; nobody has to read events any more
+	ended := make(chan struct{})
+	go func() { p.talking.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	}
+	unregister, cancel := context.WithTimeout(context.WithoutCancel(ctx), unregisterTime)
+	defer cancel()
+	err := p.agent.Close(unregister)
+	<-ended
+	p.hearing.Wait()
+	close(p.events)
+	return err
+}
+
+// emit hands out an event. Figures are dropped when nobody keeps up; anything
+// else waits, which holds up no voice: that has goroutines of its own.
+func (p *Phone) emit(ev Event) {
+	if _, figures := ev.(Media); figures {
+		select {
+		case p.events <- ev:
+		default:
+		}
+		return
+	}
+	select {
+	case p.events <- ev:
+		return
+	default:
+	}
+	select {
+	case p.events <- ev:
+	case <-p.done:
+	}
+}
+
+func (p *Phone) head(call string) Head { return Head{Time: time.Now(), Call: call} }
+
+// sentence is an error as a person reads it; empty for none.
+func sentence(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// ownZID is the identifier that we show to phones: the account's, or the one
+// for calls without a provider.
+func (p *Phone) ownZID() [12]byte {
+	if p.account != nil {
+		return p.account.ZID
+	}
+	return p.cfg.Store.DirectZID()
+}
+
+// namedDevice opens the devices that the configuration names.
+func (c Config) namedDevice() (device.Device, error) {
+	if c.Echo {
+		return newEcho(), nil
+	}
+	return device.Open(cmp.Or(c.Microphone, "default"), cmp.Or(c.Speaker, "default"), device.Options{})
+}

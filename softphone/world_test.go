@@ -1,0 +1,203 @@
+package softphone_test
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"karat/internal/secret"
+	"karat/internal/simnet"
+	"karat/media/path"
+	"karat/sip/registrar"
+	"karat/softphone"
+	"karat/softphone/assay"
+	"karat/softphone/store"
+)
+
+// world is a network in memory with a provider and phones, inside a synctest
+// bubble.
+type world struct {
+	t     *testing.T
+	net   *simnet.Network
+	proxy *registrar.Server
+	sent  map[netip.Addr][]simnet.Packet // by host, in order
+}
+
+const providerAddr = "10.0.0.9"
+
+// inWorld runs f in a bubble with a provider at 10.0.0.9.
+func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, sent: map[netip.Addr][]simnet.Packet{}}
+		w.net = simnet.New(simnet.Config{Plan: simnet.Delay(10 * time.Millisecond), Tap: w.tap})
+		defer w.net.Close()
+		conn, err := w.net.Host(providerAddr).ListenPacket(t.Context(), "udp", providerAddr+":5060")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.proxy = registrar.New(registrar.Config{
+			Domain: "example.org",
+			Users: map[string]secret.Bytes{
+				"alice": secret.Copy([]byte("a-pw")), "bob": secret.Copy([]byte("b-pw")), "mallory": secret.Copy([]byte("m-pw")),
+			},
+		})
+		go w.proxy.ServeUDP(conn) // Close waits for it
+		defer w.proxy.Close()
+		f(t, w)
+	})
+}
+
+func (w *world) tap(p simnet.Packet) {
+	p.Data = append([]byte(nil), p.Data...)
+	w.sent[p.From.Addr()] = append(w.sent[p.From.Addr()], p)
+}
+
+// classes counts what a host sent, by class, signalling left out.
+func (w *world) classes(host string) map[path.Class]int {
+	out := map[path.Class]int{}
+	for _, p := range w.sent[netip.MustParseAddr(host)] {
+		if p.To.Port() == 5060 || p.From.Port() == 5060 {
+			continue
+		}
+		out[path.Classify(p.Data)]++
+	}
+	return out
+}
+
+// user is somebody with a phone.
+type user struct {
+	w     *world
+	name  string
+	addr  string
+	home  string
+	store *store.Store
+	phone *softphone.Phone
+	call  string
+	seen  []softphone.Event
+}
+
+// change alters a phone's configuration before it starts.
+type change func(*softphone.Config)
+
+func (w *world) user(name, addr string) *user {
+	u := &user{w: w, name: name, addr: addr, home: filepath.Join(w.t.TempDir(), name)}
+	u.open()
+	err := u.store.SetAccount(store.Account{
+		AOR: "sip:" + name + "@example.org", Registrar: "sip:" + providerAddr + ":5060;transport=udp",
+		Password: secret.Copy([]byte(name[:1] + "-pw")),
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return u
+}
+
+func (u *user) open() {
+	s, err := store.Open(u.home, store.Options{StateDir: u.home + ".state"})
+	if err != nil {
+		u.w.t.Fatal(err)
+	}
+	u.store = s
+	u.w.t.Cleanup(func() { s.Close() })
+}
+
+// start switches the phone on and waits until it is registered.
+func (u *user) start(changes ...change) {
+	t := u.w.t
+	t.Helper()
+	host := u.w.net.Host(u.addr)
+	cfg := softphone.Config{
+		Store: u.store, Microphone: "tone:440", Speaker: "null", Network: host,
+		Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+		OpenPath: func(local netip.Addr) (path.Path, error) {
+			pc, err := host.ListenPacket(context.Background(), "udp", netip.AddrPortFrom(local, 0).String())
+			if err != nil {
+				return nil, err
+			}
+			return path.NewUDP(pc), nil
+		},
+	}
+	for _, c := range changes {
+		c(&cfg)
+	}
+	var err error
+	if u.phone, err = softphone.New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	if err := u.phone.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	expect[softphone.Registered](u)
+}
+
+// stop switches the phone off.
+func (u *user) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	go func() {
+		for range u.phone.Events() {
+		}
+	}()
+	if err := u.phone.Close(ctx); err != nil {
+		u.w.t.Errorf("%s: switching off: %v", u.name, err)
+	}
+}
+
+// dial begins a call to another user.
+func (u *user) dial(to string) {
+	u.w.t.Helper()
+	id, err := u.phone.Call("sip:" + to + "@example.org")
+	if err != nil {
+		u.w.t.Fatal(err)
+	}
+	u.call = id
+}
+
+// expect waits for the next event of type E, and fails when it does not come
+// within two minutes of the bubble's time.
+func expect[E softphone.Event](u *user) E {
+	u.w.t.Helper()
+	timeout := time.After(2 * time.Minute)
+	for {
+		select {
+		case ev := <-u.phone.Events():
+			u.seen = append(u.seen, ev)
+			if in, ok := ev.(softphone.Incoming); ok {
+				u.call = in.Call
+			}
+			if e, ok := ev.(E); ok {
+				return e
+			}
+		case <-timeout:
+			var e E
+			u.w.t.Fatalf("%s: no %T came; seen: %#v", u.name, e, u.seen)
+		}
+	}
+}
+
+// saw tells whether an event of type E came before.
+func saw[E softphone.Event](u *user) bool {
+	for _, ev := range u.seen {
+		if _, ok := ev.(E); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// lastAssay is the latest assay a user saw.
+func lastAssay(u *user) assay.Report {
+	for i := len(u.seen) - 1; i >= 0; i-- {
+		if a, ok := u.seen[i].(softphone.Assayed); ok {
+			return a.Report
+		}
+	}
+	return assay.Report{}
+}
+
+func auto(c *softphone.Config) { c.AutoAnswer = true }
