@@ -207,24 +207,29 @@ func (a *Agent) add(f *flow) error {
 		return ErrClosed
 	}
 	a.flows[f] = struct{}{}
+	a.wg.Add(1) // for this function: Close waits for it
+	defer a.wg.Done()
+	a.wg.Go(func() { a.watch(f) })
 	a.mu.Unlock()
 	if err := a.stack.add(f); err != nil {
 		f.close()
 		return err
 	}
-	a.wg.Go(func() {
-		if f.remote.IsValid() {
-			f.keep()
-		}
-		<-f.done
-		a.mu.Lock()
-		delete(a.flows, f)
-		a.mu.Unlock()
-		if n := f.bad.Load(); n > 0 {
-			a.log.Info("sip: a flow ended", "refused_messages", n)
-		}
-	})
 	return nil
+}
+
+// watch keeps a flow alive until it breaks, and forgets it then.
+func (a *Agent) watch(f *flow) {
+	if f.remote.IsValid() {
+		f.keep()
+	}
+	<-f.done
+	a.mu.Lock()
+	delete(a.flows, f)
+	a.mu.Unlock()
+	if n := f.bad.Load(); n > 0 {
+		a.log.Info("sip: a flow ended", "refused_messages", n)
+	}
 }
 
 // Invite calls target with an offer. ctx bounds the setting up of a connection,
@@ -238,7 +243,7 @@ func (a *Agent) Invite(ctx context.Context, target string, sdp []byte) (*Call, e
 	if err != nil {
 		return nil, err
 	}
-	c := a.newCall(f, a.line != nil)
+	c := a.newCall(f)
 	c.outgoing, c.peer = true, target
 	// RFC 3261, Section 19.1.1: a Request-URI holds no headers.
 	uri.Headers = nil
@@ -307,13 +312,14 @@ func (a *Agent) flowFor(ctx context.Context, target string) (*flow, error) {
 	if err != nil {
 		return nil, err
 	}
-	addr, err := resolve(ctx, h.host)
+	addrs, err := resolve(ctx, h.host)
 	if err != nil {
 		return nil, err
 	}
-	remote := netip.AddrPortFrom(addr, h.port)
-	if f := a.open1(h.kind, remote); f != nil {
-		return f, nil
+	for _, addr := range addrs {
+		if f := a.reuse(h.kind, netip.AddrPortFrom(addr, h.port)); f != nil {
+			return f, nil
+		}
 	}
 	f, err := a.dialer.dial(ctx, h, []string{h.host})
 	if err != nil {
@@ -322,9 +328,9 @@ func (a *Agent) flowFor(ctx context.Context, target string) (*flow, error) {
 	return f, a.add(f)
 }
 
-// open1 finds an open flow for a direct call: a listening socket for UDP, a
+// reuse finds an open flow for a direct call: a listening socket for UDP, a
 // connection to that very address otherwise.
-func (a *Agent) open1(kind transport, remote netip.AddrPort) *flow {
+func (a *Agent) reuse(kind transport, remote netip.AddrPort) *flow {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for f := range a.flows {
@@ -344,33 +350,31 @@ func sameFamily(a, b netip.AddrPort) bool {
 
 // MediaAddr is our address toward a target: what a c= line names.
 func (a *Agent) MediaAddr(target string) (netip.Addr, error) {
-	remote := netip.Addr{}
 	if a.line != nil {
 		if f := a.line.current(); f != nil {
-			remote = f.remote.Addr()
+			return a.network.LocalFor(f.remote.Addr())
 		}
 		target = a.line.hopURI
 	}
-	if !remote.IsValid() {
-		h, err := parseHop(target)
-		if err != nil {
-			return netip.Addr{}, err
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
-		defer cancel()
-		if remote, err = resolve(ctx, h.host); err != nil {
-			return netip.Addr{}, err
-		}
+	h, err := parseHop(target)
+	if err != nil {
+		return netip.Addr{}, err
 	}
-	return a.network.LocalFor(remote)
+	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
+	defer cancel()
+	addrs, err := resolve(ctx, h.host)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	return a.network.LocalFor(addrs[0])
 }
 
-// local is what our messages on a flow name. With an account nothing of this
-// machine: the proxy answers to where the request came from. Without, the
+// local is what our messages on a flow name. On that of the account nothing of
+// this machine: the proxy answers to where the request came from. On others the
 // address that the peer is to answer to.
 func (a *Agent) local(f *flow, peer netip.AddrPort) dialog.Local {
 	l := dialog.Local{Identifier: newID}
-	if a.line != nil {
+	if f.account {
 		l.URI = a.line.aor
 		l.Via = "SIP/2.0/" + f.kind.String() + " " + nobody
 		l.Contact = a.line.contact(f.kind)
@@ -453,12 +457,11 @@ func (a *Agent) Close(ctx context.Context) error {
 			flows = append(flows, f)
 		}
 		a.mu.Unlock()
-		a.stack.transactions.Close()
 		for _, f := range flows {
 			f.close()
 		}
-		a.stack.close()
 		a.wg.Wait()
+		a.stack.close()
 	})
 	return nil
 }

@@ -28,11 +28,11 @@ const (
 type Call struct {
 	agent    *Agent
 	flow     *flow // the account's flow at the time, or that of a direct call
-	account  bool
 	outgoing bool
 	peer     string
 	offer    []byte
-	silent   bool // nobody is told of this call: it is only answered as all are
+	source   netip.AddrPort // of an incoming INVITE
+	silent   bool           // nobody is told of this call: it is only answered as all are
 
 	events  chan CallEvent
 	inbox   chan func(now time.Time)
@@ -51,9 +51,9 @@ type reinvited struct {
 	err error
 }
 
-func (a *Agent) newCall(f *flow, account bool) *Call {
+func (a *Agent) newCall(f *flow) *Call {
 	return &Call{
-		agent: a, flow: f, account: account,
+		agent: a, flow: f,
 		events:  make(chan CallEvent, callEvents),
 		inbox:   make(chan func(time.Time), callInbox),
 		settled: make(chan struct{}),
@@ -208,7 +208,7 @@ func (c *Call) perform() {
 
 // route is where a request of this call goes.
 func (c *Call) route(req *sip.Request) (*flow, netip.AddrPort) {
-	if c.account {
+	if c.flow.account {
 		// RFC 5626, Section 4.3: the flow of the account carries everything, whatever
 		// address a Contact names.
 		if f := c.agent.line.current(); f != nil {

@@ -27,19 +27,31 @@ type dialer struct {
 func (d *dialer) dial(ctx context.Context, h hop, names []string) (*flow, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	addr, err := resolve(ctx, h.host)
+	addrs, err := resolve(ctx, h.host)
 	if err != nil {
 		return nil, err
 	}
-	remote := netip.AddrPortFrom(addr, h.port)
-	if h.kind == udp {
+	for _, addr := range addrs {
+		var f *flow
+		if f, err = d.connect(ctx, h.kind, netip.AddrPortFrom(addr, h.port), names); err == nil {
+			return f, nil
+		}
+		if errors.Is(err, ErrCertificate) {
+			break // that was the server; another address is no remedy
+		}
+	}
+	return nil, err
+}
+
+func (d *dialer) connect(ctx context.Context, kind transport, remote netip.AddrPort, names []string) (*flow, error) {
+	if kind == udp {
 		return d.socket(ctx, remote)
 	}
 	conn, err := d.network.Dial(ctx, "tcp", remote.String())
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
-	if h.kind == overTLS {
+	if kind == overTLS {
 		secured := tls.Client(conn, d.config(names))
 		if err := secured.HandshakeContext(ctx); err != nil {
 			_ = conn.Close()
@@ -48,7 +60,7 @@ func (d *dialer) dial(ctx context.Context, h hop, names []string) (*flow, error)
 		conn = secured
 	}
 	local, _ := addrPort(conn.LocalAddr())
-	f := newFlow(h.kind, d.numbers.next(), local, remote)
+	f := newFlow(kind, d.numbers.next(), local, remote)
 	f.conn = conn
 	return f, nil
 }

@@ -44,15 +44,16 @@ func (t transport) param() string { return [...]string{"udp", "tcp", "tls"}[t] }
 
 // flow is a socket or connection of ours that carries SIP.
 type flow struct {
-	kind   transport
-	number uint16
-	local  netip.AddrPort
-	remote netip.AddrPort // zero: a socket that anybody may send to
-	conn   net.Conn       // tcp, tls
-	socket net.PacketConn // udp
-	bucket bucket
-	parser *sip.Parser
-	bad    atomic.Uint64 // messages refused by the guard
+	kind    transport
+	number  uint16
+	local   netip.AddrPort
+	remote  netip.AddrPort // zero: a socket that anybody may send to
+	account bool           // leads to the account's registrar
+	conn    net.Conn       // tcp, tls
+	socket  net.PacketConn // udp
+	bucket  bucket
+	parser  *sip.Parser
+	bad     atomic.Uint64 // messages refused by the guard
 
 	once  sync.Once
 	done  chan struct{} // closed when the flow is broken or closed

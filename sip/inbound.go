@@ -92,8 +92,9 @@ func (a *Agent) invited(now time.Time, req *sip.Request, tx *sip.ServerTx) {
 		a.stack.respond(tx, dialog.Reply{Code: 400, ToTag: newID()}.Build(req))
 		return
 	}
-	c := a.newCall(f, a.line != nil && f.remote.IsValid())
+	c := a.newCall(f)
 	c.machine, c.peer, c.offer = machine, peerName(req), dialog.SDP(req)
+	c.source = sourceOf(req)
 	c.serve(req, tx)
 	if a.enter(c, req) != nil {
 		tx.Terminate() // too many calls, or closing: no answer at all

@@ -43,17 +43,20 @@ func (machine) LocalFor(remote netip.Addr) (netip.Addr, error) {
 	return local.Addr(), nil
 }
 
-// resolve finds the address of a host name, or reads it. RFC 3263 (NAPTR, SRV)
-// is not done yet: names are looked up for A and AAAA only.
-func resolve(ctx context.Context, host string) (netip.Addr, error) {
+// resolve finds the addresses of a host name, or reads one. RFC 3263 (NAPTR,
+// SRV) is not done yet: names are looked up for A and AAAA only.
+func resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	if a, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
-		return a.Unmap(), nil
+		return []netip.Addr{a.Unmap()}, nil
 	}
 	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil || len(addrs) == 0 {
-		return netip.Addr{}, fmt.Errorf("%w: its name is unknown: %w", ErrUnreachable, err)
+		return nil, fmt.Errorf("%w: its name is unknown: %w", ErrUnreachable, err)
 	}
-	return addrs[0].Unmap(), nil
+	for i := range addrs {
+		addrs[i] = addrs[i].Unmap()
+	}
+	return addrs, nil
 }
 
 // hop is where requests are sent: over what, to which host and port.

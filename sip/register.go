@@ -110,6 +110,7 @@ func (l *line) dial(ctx context.Context) (*flow, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.account = true
 	if err := l.agent.add(f); err != nil {
 		return nil, err
 	}

@@ -37,9 +37,19 @@ var (
 // answer CANCELs itself, with a tag and a shape of its own.
 const cancelMethod sip.RequestMethod = "CANCEL*"
 
-// sipgo logs whole messages, some of it through a logger of its package only:
-// numbers and bodies have no place in logs.
-func init() { sip.SetDefaultLogger(slog.New(slog.DiscardHandler)) }
+// Two settings of sipgo are variables of its package only.
+func init() {
+	// It logs whole messages: numbers and bodies have no place in logs.
+	sip.SetDefaultLogger(slog.New(slog.DiscardHandler))
+	// It refuses to send any larger message over UDP, responses too; the limit
+	// for requests is ours (maxDatagram).
+	sip.UDPMTUSize = 1 << 16
+}
+
+// maxDatagram bounds an INVITE over UDP. RFC 3261, Section 18.1.1: a request
+// larger than 1300 bytes MUST be sent over a congestion controlled transport;
+// in fragments it often does not arrive.
+const maxDatagram = 1300
 
 // newStack makes a stack. request gets each request with its transaction, ack
 // each ACK, in the order in which they came.
@@ -123,6 +133,9 @@ func (s *stack) add(f *flow) error {
 // request starts a client transaction on a flow. to is used on a socket without
 // a fixed peer. Each response goes to each, in order; closed is called last.
 func (s *stack) request(f *flow, req *sip.Request, to netip.AddrPort, each func(*sip.Response), closed func(error)) error {
+	if f.kind == udp && req.Method == sip.INVITE && len(req.String()) > maxDatagram {
+		return ErrTooLarge
+	}
 	f.address(req, to)
 	ctx := context.Background() // nothing below blocks on it: the flow exists or not
 	tx, err := s.transactions.NewClientTransaction(ctx, req)
@@ -159,8 +172,6 @@ func wireError(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, sip.ErrUDPMTUCongestion):
-		return ErrTooLarge
 	case errors.Is(err, sip.ErrTransactionTimeout):
 		return ErrNoResponse
 	case errors.Is(err, sip.ErrTransactionTerminated), errors.Is(err, sip.ErrTransactionCanceled):
