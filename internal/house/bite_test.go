@@ -99,6 +99,11 @@ func TestTableBites(t *testing.T) {
 			[]string{"softphone imports sip/registrar"},
 		},
 		{
+			"and so do its tests, which is fine",
+			made(withTests(mine("softphone"), "karat/sip/registrar", "karat/internal/simnet"), mine("sip/registrar"), mine("internal/simnet")),
+			nil,
+		},
+		{
 			"the command does more than parse flags",
 			made(mine("cmd/karat", "karat/sip"), mine("sip")),
 			[]string{"cmd/karat imports sip"},

@@ -28,7 +28,7 @@ var table = []row{
 
 	{room: "sip/dialog", pure: true},
 	{room: "sip/offer", pure: true},
-	{room: "sip/registrar", imports: []string{"sip/dialog"}, tests: []string{"sip"}},
+	{room: "sip/registrar", imports: []string{"sip/dialog", "internal/secret"}, tests: []string{"sip"}},
 	{
 		room:    "sip/...",
 		imports: []string{"sip/...", "!sip/registrar", "internal/secret"},
