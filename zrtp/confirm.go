@@ -152,7 +152,6 @@ func (s *Session) ReceivedSRTP(time.Time) {
 // Conf2ACK. The responder on Confirm2, for the initiator sends nothing before it
 // knows that Confirm2 arrived, and the responder must not either.
 func (s *Session) keysAgreed(now time.Time) {
-	own, peer := s.x.keys.of(s.x.role)
 	// RFC 6189, Section 4.9: The actual cache interval used by both endpoints is
 	// the minimum of the values from the Confirm1 and Confirm2 messages. [It] is
 	// relative to when the Confirm1 message is sent or received.
@@ -161,11 +160,9 @@ func (s *Session) keysAgreed(now time.Time) {
 	if s.x.mismatched {
 		s.emit(Mismatch{})
 	}
-	s.emit(KeysAgreed{Keys{
-		Send:    own.srtp.clone(),
-		Receive: peer.srtp.clone(),
-		TagBits: s.x.suite.tagBits(),
-	}})
+	send, receive := s.x.keys.handOut(s.x.role)
+	s.emit(KeysAgreed{Keys{Send: send, Receive: receive, TagBits: s.x.suite.tagBits()}})
+	s.x.keys.wipeConfirm()
 }
 
 // secure ends the exchange well.

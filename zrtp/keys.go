@@ -153,8 +153,15 @@ func (d Direction) wipe() {
 	d.Salt.Wipe()
 }
 
-func (d Direction) clone() Direction {
-	return Direction{Key: d.Key.Clone(), Salt: d.Salt.Clone()}
+// handOut gives the SRTP keys away: from then on to wipe them is the business of
+// who got them.
+func (k *keySchedule) handOut(own Role) (send, receive Direction) {
+	send, receive = k.initiator.srtp, k.responder.srtp
+	if own == Responder {
+		send, receive = receive, send
+	}
+	k.initiator.srtp, k.responder.srtp = Direction{}, Direction{}
+	return send, receive
 }
 
 // Wipe clears the keys: for their owner, when the stream has ended.

@@ -108,7 +108,7 @@ func (s *Session) Receive(now time.Time, pkt []byte) {
 	switch {
 	case err != nil:
 		return
-	case p.SSRC == s.cfg.SSRC:
+	case p.SSRC == s.cfg.SSRC && s.state != stateFailed:
 		s.collision(now)
 		return
 	case s.peer.met && p.SSRC != s.peer.ssrc:
@@ -239,8 +239,13 @@ func (s *Session) Deadline() time.Time {
 	return earliest(s.helloTimer.due, s.timer.due, s.patience, s.doubt.until, helloEnd)
 }
 
-// timeout ends an exchange in which the peer fell silent.
+// timeout ends an exchange in which the peer fell silent. As long as it may not
+// even have our Hello, it is given the whole Hello schedule.
 func (s *Session) timeout(now time.Time) {
+	if s.state == stateCommit && !s.acked.acked && now.Before(s.helloEnd) {
+		s.patience = s.helloEnd
+		return
+	}
 	if s.state.exchanging() {
 		s.fail(now, protocolError(wire.CodeTimeout, ErrTimeout))
 	}
