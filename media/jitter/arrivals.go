@@ -141,6 +141,6 @@ func (a *arrivals) due(now time.Time) int64 {
 
 // 1 s is 48000 samples: 62500 ns are 3.
 func duration(ts int64) time.Duration     { return time.Duration(ts * 62500 / 3) }
-func samples(d time.Duration) int64       { return int64(d) * 3 / 62500 }
+func samples(d time.Duration) int64       { return (int64(d)*3 + 31250) / 62500 }
 func extend32(near int64, v uint32) int64 { return near + int64(int32(v-uint32(near))) }
 func extend16(near int64, v uint16) int64 { return near + int64(int16(v-uint16(near))) }

@@ -24,8 +24,10 @@ const (
 	// concealAtMost is how long lost speech is made up for. Concealment fades
 	// out by then; after it the buffer waits for the speaker to come back.
 	concealAtMost = 5 * frame
-	// slack keeps the buffer from answering to less than half a frame.
-	slack = frame / 2
+	// slack is how much more than a frame the delay must be above what is aimed
+	// at before a frame is left out. It is as wide as a step of the aim, so
+	// that no step alone takes a frame out that the next one puts back.
+	slack = frame / 4
 	// adjustEvery spaces frames left out or put in, so that no word is torn.
 	adjustEvery = 10 * frame
 	// jumpBeyond is the surplus of delay that is dropped at once.

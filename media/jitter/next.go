@@ -54,7 +54,7 @@ func (b *Buffer) follow(due int64) (putIn bool) {
 	if b.adjusted < adjustEvery {
 		return false
 	}
-	if lag < -slack {
+	if lag < 0 {
 		b.adjusted = 0
 		b.stats.PutIn++
 		return true

@@ -1,0 +1,410 @@
+package jitter
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"testing"
+	"time"
+)
+
+const ms = time.Millisecond
+
+// bench drives a Buffer by a clock of its own.
+type bench struct {
+	t       *testing.T
+	b       *Buffer
+	start   time.Time
+	pending []arrival
+	dst     [MaxPayload]byte
+
+	firstSeq uint16
+	firstTS  uint32
+}
+
+// arrival is packet n, of 20 ms, at a time since the start.
+type arrival struct {
+	at time.Duration
+	n  int
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	return &bench{t: t, b: New(), start: time.Unix(1e9, 0)}
+}
+
+// put has the n-th packet arrive at a time.
+func (b *bench) put(at time.Duration, n int) { b.pending = append(b.pending, arrival{at, n}) }
+
+// deliver puts what has arrived.
+func (b *bench) deliver(now time.Duration) {
+	for len(b.pending) > 0 && b.pending[0].at <= now {
+		a := b.pending[0]
+		b.pending = b.pending[1:]
+		b.b.Put(b.start.Add(a.at), b.firstSeq+uint16(a.n), b.firstTS+uint32(a.n*frame), frame, payload(a.n))
+	}
+}
+
+func payload(n int) []byte { return fmt.Appendf(nil, "packet %d", n) }
+
+// next asks at a time, and tells what to do as text.
+func (b *bench) next(at time.Duration) string {
+	b.deliver(at)
+	a := b.b.Next(b.start.Add(at), b.dst[:])
+	s := a.Kind.String()
+	if a.Kind == Play {
+		s = string(b.dst[:a.Size])
+	}
+	if a.Samples != frame {
+		s += fmt.Sprintf(" (%d)", a.Samples)
+	}
+	return s
+}
+
+// want asks every 20 ms from a time on.
+func (b *bench) want(at time.Duration, decisions ...string) {
+	b.t.Helper()
+	for i, w := range decisions {
+		at := at + time.Duration(i)*20*ms
+		if got := b.next(at); got != w {
+			b.t.Errorf("at %v: %s, want %s", at, got, w)
+		}
+	}
+}
+
+func TestNothingYet(t *testing.T) {
+	b := newBench(t)
+	b.want(0, "wait", "wait")
+}
+
+// TestFirstDelay: while nothing is known of the network, the first packet waits
+// 40 ms.
+func TestFirstDelay(t *testing.T) {
+	b := newBench(t)
+	b.put(0, 0)
+	b.put(20*ms, 1)
+	b.want(0, "wait", "wait")
+	b.put(40*ms, 2)
+	b.want(40*ms, "packet 0", "packet 1", "packet 2")
+}
+
+// steady puts packets 0..n-1 that come every 20 ms, and plays them; it returns
+// the time of the next tick. Packets of the first second wait 40 ms, later 20.
+func (b *bench) steady(n int) time.Duration {
+	b.t.Helper()
+	for i := range n {
+		b.put(time.Duration(i)*20*ms, i)
+		b.next(time.Duration(i) * 20 * ms)
+	}
+	return time.Duration(n) * 20 * ms
+}
+
+func TestLossIsConcealed(t *testing.T) {
+	b := newBench(t)
+	for _, n := range []int{0, 1, 3, 4} { // 2 is lost
+		b.put(time.Duration(n)*20*ms, n)
+	}
+	b.want(0, "wait", "wait", "packet 0", "packet 1", "conceal", "packet 3", "packet 4")
+}
+
+func TestReorder(t *testing.T) {
+	b := newBench(t)
+	for _, a := range []arrival{{0, 0}, {40 * ms, 2}, {41 * ms, 1}, {80 * ms, 4}, {81 * ms, 3}} {
+		b.put(a.at, a.n)
+	}
+	b.want(0, "wait", "wait", "packet 0", "packet 1", "packet 2", "packet 3", "packet 4")
+}
+
+func TestDuplicate(t *testing.T) {
+	b := newBench(t)
+	for _, n := range []int{0, 1, 1, 0, 2} {
+		b.put(time.Duration(n)*20*ms, n)
+	}
+	b.want(40*ms, "packet 0", "packet 1", "packet 2")
+	if got := b.b.Stats().Duplicate; got != 2 {
+		t.Errorf("%d duplicates counted, want 2", got)
+	}
+}
+
+func TestLate(t *testing.T) {
+	b := newBench(t)
+	b.put(0, 0)
+	b.put(20*ms, 1)
+	b.want(40*ms, "packet 0", "packet 1", "conceal")
+	b.put(85*ms, 2) // its turn was at 80
+	b.put(86*ms, 3)
+	b.want(100*ms, "packet 3")
+	if got := b.b.Stats().Late; got != 1 {
+		t.Errorf("%d late packets counted, want 1", got)
+	}
+}
+
+// TestWrap carries sequence numbers and timestamps over their ends.
+func TestWrap(t *testing.T) {
+	b := newBench(t)
+	b.firstSeq, b.firstTS = 0xFFFE, 0xFFFFFFFF-frame
+	for i, n := range []int{0, 1, 3, 2, 5} {
+		b.put(time.Duration(i)*20*ms, n)
+	}
+	b.want(0, "wait", "wait", "packet 0", "packet 1", "packet 2", "packet 3", "conceal", "packet 5")
+}
+
+func TestReset(t *testing.T) {
+	b := newBench(t)
+	b.steady(20)
+	b.b.Reset()
+	b.want(400*ms, "wait")
+	b.firstSeq, b.firstTS = 4711, 0xDEADBEEF // another source begins
+	b.put(400*ms, 0)
+	b.want(420*ms, "wait", "packet 0")
+}
+
+// TestSilenceOfOthers: a phone with discontinuous transmission sends nothing
+// while it is silent; the next packet has the next number and a later time.
+func TestSilenceOfOthers(t *testing.T) {
+	b := newBench(t)
+	b.put(0, 0)
+	b.put(20*ms, 1)
+	b.want(40*ms, "packet 0", "packet 1",
+		"conceal", "conceal", "conceal", "conceal", "conceal", "wait", "wait")
+	put := func(at time.Duration, seq, place int) {
+		b.b.Put(b.start.Add(at), uint16(seq), uint32(place*frame), frame, payload(seq))
+	}
+	put(500*ms, 2, 25)
+	b.want(500*ms, "wait", "wait", "packet 2")
+	// Known beforehand, the gap is silence and no loss.
+	put(520*ms, 3, 26)
+	put(580*ms, 4, 29)
+	b.want(560*ms, "packet 3", "wait", "wait", "packet 4")
+}
+
+// TestLossEnds: after 100 ms there is nothing left to make up from.
+func TestLossEnds(t *testing.T) {
+	b := newBench(t)
+	b.put(0, 0)
+	b.want(40*ms, "packet 0", "conceal", "conceal", "conceal", "conceal", "conceal", "wait", "wait")
+	b.put(200*ms, 10) // 9 were lost
+	b.want(220*ms, "wait", "packet 10")
+}
+
+// TestBurst: the network stops for 300 ms and then delivers all at once. What
+// is too late is dropped, the rest plays, and the delay grows.
+func TestBurst(t *testing.T) {
+	b := newBench(t)
+	at := b.steady(100)
+	for n := 100; n < 115; n++ {
+		b.next(at)
+		at += 20 * ms
+	}
+	for n := 100; n < 115; n++ {
+		b.put(at, n)
+	}
+	var played int
+	for n := 115; n < 215; n++ {
+		b.put(at, n)
+		if s := b.next(at); s[0] == 'p' {
+			played++
+		}
+		at += 20 * ms
+	}
+	s := b.b.Stats()
+	if played < 90 || s.Late > 15 || s.Target < 100*ms {
+		t.Errorf("after a burst: %d of 100 ticks played, %+v", played, s)
+	}
+}
+
+// TestOtherSizes plays packets of 2.5 to 60 ms; the caller asks when the last
+// one has been played.
+func TestOtherSizes(t *testing.T) {
+	for _, samples := range []int{120, 240, 480, 960, 1920, 2880} {
+		b := New()
+		now := time.Unix(1e9, 0)
+		dst := make([]byte, MaxPayload)
+		length := duration(int64(samples))
+		var played, due time.Duration
+		for i := 0; i < 3*rate/samples; i++ {
+			at := time.Duration(i) * length
+			if i%10 != 5 { // one in ten is lost
+				b.Put(now.Add(at), uint16(i), uint32(i*samples), samples, []byte{byte(i)})
+			}
+			for due <= at {
+				a := b.Next(now.Add(due), dst)
+				due += duration(int64(a.Samples))
+				if a.Kind == Play {
+					played += duration(int64(a.Samples))
+				}
+			}
+		}
+		s := b.Stats()
+		if played < 2500*ms || s.Late > 0 || s.LeftOut+s.PutIn > 4 {
+			t.Errorf("packets of %v: played %v of 2.7s, %+v", length, played, s)
+		}
+	}
+}
+
+// TestDrift runs an hour with a sender whose clock is 100 ppm off: 360 ms, so
+// 18 frames too many or too few. Nothing is late, nothing piles up.
+func TestDrift(t *testing.T) {
+	for _, ppm := range []int{-100, 100} {
+		b := newBench(t)
+		interval := 20*ms + time.Duration(ppm)*20*ms/1e6
+		n, concealed := 0, 0
+		for tick := range 180_000 {
+			at := time.Duration(tick) * 20 * ms
+			for time.Duration(n)*interval <= at {
+				b.put(time.Duration(n)*interval, n)
+				n++
+			}
+			if b.next(at) == "conceal" {
+				concealed++
+			}
+		}
+		s := b.b.Stats()
+		moved := s.LeftOut
+		if ppm > 0 {
+			moved = s.PutIn
+		}
+		if moved < 17 || moved > 20 || s.LeftOut+s.PutIn > 22 || s.Late > 2 || concealed > 22 || b.b.n > 4 {
+			t.Errorf("%d ppm for an hour: %d waiting, %d concealed, %+v; want 18 frames moved", ppm, b.b.n, concealed, s)
+		}
+	}
+}
+
+// TestRouteChange: 80 ms more all at once is jitter first and then the new
+// normal; the delay over it comes down again.
+func TestRouteChange(t *testing.T) {
+	b := newBench(t)
+	n := 0
+	run := func(from, to, more time.Duration) {
+		for at := from; at < to; at += 20 * ms {
+			for ; time.Duration(n)*20*ms+more <= at; n++ {
+				b.put(time.Duration(n)*20*ms+more, n)
+			}
+			b.next(at)
+		}
+	}
+	run(0, 10*time.Second, 0)
+	before := b.b.Stats()
+	run(10*time.Second, 12*time.Second, 80*ms)
+	during := b.b.Stats()
+	run(12*time.Second, 60*time.Second, 80*ms)
+	after := b.b.Stats()
+	if during.Target < 80*ms || after.Target > 40*ms || after.Delay > before.Delay+25*ms {
+		t.Errorf("delay %v, then aimed at %v, then %v (aimed at %v)", before.Delay, during.Target, after.Delay, after.Target)
+	}
+}
+
+// TestClockJump: a sender whose timestamps jump by hours is believed at the
+// third packet, and a single stray one is not.
+func TestClockJump(t *testing.T) {
+	b := newBench(t)
+	at := b.steady(100)
+	b.b.Put(b.start.Add(at), 9, 0x70000000, frame, []byte("stray"))
+	b.put(at, 100)
+	b.deliver(at)
+	if got := b.b.Stats().Refused; got != 1 {
+		t.Errorf("a stray packet: %d refused, want 1", got)
+	}
+	for i := range 50 {
+		b.b.Put(b.start.Add(at), uint16(101+i), 0x40000000+uint32(i*frame), frame, []byte("after"))
+		b.next(at)
+		at += 20 * ms
+	}
+	if got := b.next(at); got != "after" {
+		t.Errorf("a second after the jump: %s, want to hear it", got)
+	}
+}
+
+func TestBounded(t *testing.T) {
+	b := newBench(t)
+	for n := range 1000 {
+		b.put(0, n)
+	}
+	b.deliver(0)
+	if b.b.n > maxPackets {
+		t.Errorf("%d packets are held, want at most %d", b.b.n, maxPackets)
+	}
+	b.b.Put(b.start, 0, 0, frame, make([]byte, MaxPayload+1))
+	b.b.Put(b.start, 0, 0, 0, []byte("no time"))
+	if got := b.b.Stats().Refused; got < 2 {
+		t.Errorf("%d refused, want those two at least", got)
+	}
+}
+
+// TestWipes: played and dropped payloads leave no trace in memory.
+func TestWipes(t *testing.T) {
+	b := newBench(t)
+	at := b.steady(30)
+	for range 10 {
+		b.next(at)
+		at += 20 * ms
+	}
+	b.put(at, 40)
+	b.deliver(at)
+	b.b.Reset()
+	for i := range b.b.slots {
+		if bytes.Contains(b.b.slots[i].payload[:], []byte("packet")) {
+			t.Fatalf("slot %d still holds %q", i, b.b.slots[i].payload[:10])
+		}
+	}
+}
+
+func TestNoAllocations(t *testing.T) {
+	b := newBench(t)
+	at := b.steady(100)
+	n := 100
+	p := payload(0)
+	got := testing.AllocsPerRun(1000, func() {
+		b.b.Put(b.start.Add(at), uint16(n), uint32(n*frame), frame, p)
+		b.b.Next(b.start.Add(at), b.dst[:])
+		at += 20 * ms
+		n++
+	})
+	if got != 0 {
+		t.Errorf("%v allocations a packet, want none", got)
+	}
+}
+
+// FuzzBuffer plays a script of packets and ticks, six bytes a step: what to do,
+// how much time passes, and the numbers of the packet. No step may panic, hold
+// more than the bound, or fill no time or more than 120 ms.
+func FuzzBuffer(f *testing.F) {
+	f.Add([]byte{0, 20, 0, 1, 3, 192, 1, 20, 0, 0, 0, 0})
+	f.Add(bytes.Repeat([]byte{0, 1, 255, 255, 0, 0, 1, 20, 0, 0, 0, 0}, 200))
+	f.Add(bytes.Repeat([]byte{2, 200, 1, 2, 3, 4}, 50))
+	f.Fuzz(func(t *testing.T, script []byte) {
+		b, now := New(), time.Unix(1e9, 0)
+		dst := make([]byte, MaxPayload)
+		for ; len(script) >= 6; script = script[6:] {
+			now = now.Add(time.Duration(script[1]) * ms)
+			a, c := binary.BigEndian.Uint16(script[2:]), binary.BigEndian.Uint16(script[4:])
+			switch script[0] % 4 {
+			case 0:
+				b.Put(now, a, uint32(a)*frame+uint32(c), frame, script)
+			case 1:
+				act := b.Next(now, dst)
+				if act.Samples <= 0 || act.Samples > 5760 || act.Size > MaxPayload {
+					t.Fatalf("decided %+v", act)
+				}
+			case 2:
+				b.Put(now, a, uint32(a)<<16|uint32(c), int(c%5761), script[:min(len(script), MaxPayload)])
+			case 3:
+				now = now.Add(time.Duration(a) * ms)
+			}
+			if b.n > maxPackets {
+				t.Fatalf("%d packets are held", b.n)
+			}
+		}
+	})
+}
+
+func BenchmarkPutNext(b *testing.B) {
+	buf, now := New(), time.Unix(1e9, 0)
+	dst, p := make([]byte, MaxPayload), make([]byte, 60)
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		buf.Put(now, uint16(n), uint32(n*frame), frame, p)
+		buf.Next(now, dst)
+		now = now.Add(20 * ms)
+	}
+}
