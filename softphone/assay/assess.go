@@ -54,6 +54,8 @@ func assessParticipants(f Facts) Finding {
 	switch {
 	case !f.Secure:
 		return Finding{Participants, Unconfirmed, whyNoKeysYet(f)}
+	case !accepted(f):
+		return Finding{Participants, Unconfirmed, "The keys were agreed with methods that Karat does not trust, so others may have them."}
 	case f.Verified:
 		return Finding{Participants, Held, whyVerified(f) + " " + whyNotForever(f)}
 	}
@@ -78,17 +80,17 @@ func whyVerified(f Facts) string {
 }
 
 func whyUnverified(f Facts) string {
-	odds := fmt.Sprintf("read the code to each other: a wrong one passes once in %s.", words(sasTypes, f.SASType))
+	odds := fmt.Sprintf(" Read the code to each other: a wrong one passes once in %s.", words(sasTypes, f.SASType))
 	if f.PeerVerified {
 		odds += " The other end has marked it as compared."
 	}
 	switch {
 	case f.Continuity:
-		return "This is the phone of your earlier calls, but the code was never compared, so whoever sat between then may still: " + odds
+		return "This is the phone of your earlier calls, but the code was never compared, so whoever sat between then may still." + odds
 	case f.Known:
-		return "This phone was met before, but nothing is left that would prove it the same, so somebody could sit between: " + odds
+		return "This phone was met before, but nothing is left that would prove it the same, so somebody could sit between." + odds
 	}
-	return "This is the first call with this phone, so somebody could sit between: " + odds
+	return "This is the first call with this phone, so somebody could sit between." + odds
 }
 
 // whyNotForever is the honest limit of the key agreement.
@@ -117,21 +119,21 @@ func whyUnforged(f Facts) string {
 		voice += ", unless somebody sits between, which only comparing the code would show"
 	}
 	if f.HashMatched {
-		voice += "; its key exchange was announced in the signalling, and matches"
+		voice += "; the key exchange was announced in the signalling, and matches."
 	} else {
-		voice += "; its key exchange was not announced in the signalling, one check fewer"
+		voice += "; the key exchange was not announced in the signalling, one check fewer."
 	}
-	return voice + "; " + whyRequest(f)
+	return voice + " " + whyRequest(f)
 }
 
 func whyRequest(f Facts) string {
 	switch {
 	case f.Outgoing:
-		return "that it was you who asked to talk is not proved to the other end: not built yet."
+		return "Not built yet: the other end cannot tell whether it was you who asked to talk."
 	case f.Direct:
-		return "who asked to talk could be anyone: recognising a contact's request is not built yet."
+		return "Not built yet: anyone could have asked to talk, a contact's request is not recognised."
 	}
-	return "who asked to talk is the providers' word: recognising a contact's request is not built yet."
+	return "Not built yet: who asked to talk is the providers' word, a contact's request is not recognised."
 }
 
 func whyUnnoticed(f Facts) string {

@@ -37,7 +37,7 @@ type Decision struct {
 // what Check allows, Assess finds private.
 func (p Policy) Check(f Facts) Decision {
 	if x, found := decisive(f); found {
-		if x.clearable {
+		if x.clearable && !p.unverified(f) {
 			return Decision{Wait, x.why(f)}
 		}
 		return Decision{Refuse, x.why(f)}
@@ -47,11 +47,14 @@ func (p Policy) Check(f Facts) Decision {
 		return Decision{Wait, "The two phones have not agreed on keys yet."}
 	case f.Offer != OfferRTP:
 		return Decision{Wait, "The other phone has not said yet what voice it can carry."}
-	case p.RequireVerified && !f.Verified:
+	case p.unverified(f):
 		return Decision{Refuse, "Only verified people may be talked to (--require-verified), and the code was never compared with this phone: call once without that demand and compare it."}
 	}
 	return Decision{Action: Allow}
 }
+
+// unverified: verified people only, and this is not one.
+func (p Policy) unverified(f Facts) bool { return p.RequireVerified && f.Secure && !f.Verified }
 
 // decisive returns the fault that decides: one that refuses before one that the
 // user could still clear.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"karat/softphone"
 	"karat/softphone/assay"
 )
 
@@ -187,16 +188,20 @@ func (c *call) comparing() []Action {
 	return []Action{Match, Differ}
 }
 
-// promises are shown for what they are worth: those of a call that has no keys
-// yet are not certain, and say so.
+// promises are those of the last assay. One that found the call private is not
+// shown of a call that went wrong after it.
 func (c *call) promises() (out []Promise) {
-	if c.report == nil {
+	if c.report == nil || c.report.Private && c.wentWrong() {
 		return nil
 	}
 	for _, f := range c.report.Findings {
-		out = append(out, Promise{string(f.Promise), string(f.Verdict), sentence(f.Why)})
+		out = append(out, Promise{Clean(string(f.Promise)), Clean(string(f.Verdict)), sentence(f.Why)})
 	}
 	return out
+}
+
+func (c *call) wentWrong() bool {
+	return c.refused != nil || c.alarm != nil || c.ended != nil && c.ended.Outcome != softphone.Private
 }
 
 // patience is how long something may take without a word.

@@ -10,6 +10,8 @@ const (
 	// maxText bounds a name, an address or a reason, in characters: a line or
 	// two of a terminal, whatever the network sent.
 	maxText = 300
+	// maxSentence bounds what we say ourselves; the longest assay takes 600.
+	maxSentence = 1200
 	// maxMarks bounds the accents on one letter; no language stacks more, and
 	// piles of them paint over other lines.
 	maxMarks = 4
@@ -22,11 +24,13 @@ const replacement = '\uFFFD'
 // escape sequences, which move the cursor; no bidirectional controls, which
 // reorder the line; nothing invisible, which makes two names look alike; one
 // line, of bounded length.
-func Clean(text string) string {
+func Clean(text string) string { return clean(text, maxText) }
+
+func clean(text string, limit int) string {
 	var b strings.Builder
 	length, marks := 0, 0
 	for _, r := range text {
-		if length == maxText {
+		if length == limit {
 			b.WriteRune('…')
 			break
 		}

@@ -121,7 +121,7 @@ func head(event string, h softphone.Head) headJSON {
 func promisesJSON(r assay.Report) []promiseJSON {
 	out := make([]promiseJSON, 0, len(r.Findings))
 	for _, f := range r.Findings {
-		out = append(out, promiseJSON{string(f.Promise), string(f.Verdict), sentence(f.Why)})
+		out = append(out, promiseJSON{Clean(string(f.Promise)), Clean(string(f.Verdict)), sentence(f.Why)})
 	}
 	return out
 }

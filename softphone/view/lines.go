@@ -99,7 +99,7 @@ func assayLines(r assay.Report) []string {
 	}
 	lines := []string{verdict}
 	for _, f := range r.Findings {
-		lines = append(lines, fmt.Sprintf("  %-12s %-13s %s", f.Verdict, f.Promise, sentence(f.Why)))
+		lines = append(lines, fmt.Sprintf("  %-12s %-13s %s", Clean(string(f.Verdict)), Clean(string(f.Promise)), sentence(f.Why)))
 	}
 	return lines
 }

@@ -21,28 +21,9 @@ func whyEnded(ev softphone.Ended) string {
 	return sentence(ev.Why)
 }
 
-// sentence cleans each of the longer texts; the assay's may have several
-// sentences, and is our own but for a name or a reason inside.
-func sentence(text string) string {
-	const maxSentences = 5 // the longest assay has four
-	var b strings.Builder
-	for _, part := range chunks(text, maxText, maxSentences) {
-		b.WriteString(Clean(part))
-	}
-	return b.String()
-}
-
-// chunks cuts a text into at most n pieces of so many characters, and drops the
-// rest.
-func chunks(text string, size, n int) (out []string) {
-	runes := []rune(text[:min(len(text), 4*size*n)])
-	for len(runes) > 0 && len(out) < n {
-		cut := min(size, len(runes))
-		out = append(out, string(runes[:cut]))
-		runes = runes[cut:]
-	}
-	return out
-}
+// sentence cleans a longer text of ours that may hold a name or a reason from
+// the network.
+func sentence(text string) string { return clean(text, maxSentence) }
 
 // ended is the last sentence of a call.
 func ended(ev softphone.Ended) string {
