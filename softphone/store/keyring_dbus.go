@@ -12,12 +12,12 @@ import (
 // The Secret Service, where go-keyring will look:
 // https://specifications.freedesktop.org/secret-service-spec/
 const (
-	secretService    = "org.freedesktop.secrets"
-	loginCollection  = dbus.ObjectPath("/org/freedesktop/secrets/collection/login")
-	otherCollection  = dbus.ObjectPath("/org/freedesktop/secrets/aliases/default")
-	lockedInterface  = "org.freedesktop.Secret.Collection"
-	getProperty      = "org.freedesktop.DBus.Properties.Get"
-	errRingAbsentMsg = "there is no desktop keyring"
+	dbusSecretService = "org.freedesktop.secrets"
+	loginCollection   = dbus.ObjectPath("/org/freedesktop/secrets/collection/login")
+	otherCollection   = dbus.ObjectPath("/org/freedesktop/secrets/aliases/default")
+	lockedInterface   = "org.freedesktop.Secret.Collection"
+	getProperty       = "org.freedesktop.DBus.Properties.Get"
+	errRingAbsentMsg  = "there is no desktop keyring"
 )
 
 // ringReady tells whether the keyring can be asked without hanging, starting a
@@ -43,7 +43,7 @@ func ringReady(ctx context.Context, attended bool) error {
 
 func ringLocked(ctx context.Context, conn *dbus.Conn) (locked bool, err error) {
 	for _, path := range []dbus.ObjectPath{loginCollection, otherCollection} {
-		call := conn.Object(secretService, path).CallWithContext(ctx, getProperty, 0, lockedInterface, "Locked")
+		call := conn.Object(dbusSecretService, path).CallWithContext(ctx, getProperty, 0, lockedInterface, "Locked")
 		if err = call.Store(&locked); err == nil {
 			return locked, nil
 		}
