@@ -104,6 +104,8 @@ func (c *call) answer() error {
 	if err := c.sip.Answer(sdp); err != nil {
 		return err
 	}
+	c.answered = time.Now()
+	c.emit(Answered{Head: c.head()})
 	c.connect()
 	return nil
 }
@@ -202,17 +204,14 @@ func (c *call) progress(ev sip.Progress) {
 	}
 }
 
-// hearAnswer: the call is up. Outgoing calls learn here whom to agree with.
+// hearAnswer: our call is up, and we learn whom to agree with. (The one that we
+// answered is up when its caller acknowledges that, which changes nothing.)
 func (c *call) hearAnswer(ev sip.Answered) {
-	if c.over {
-		c.sip.Hangup() // our CANCEL crossed the answer
+	if c.over || !c.outgoing {
 		return
 	}
 	c.answered = time.Now()
 	c.emit(Answered{Head: c.head()})
-	if !c.outgoing {
-		return
-	}
 	c.offered, c.facts.Offer = describe(ev.SDP)
 	c.facts.HashSignalled = len(c.offered.ZRTPHashes) > 0
 	if d := c.decide(); d.Action == assay.Refuse {

@@ -10,9 +10,12 @@ import (
 	"karat/softphone/cli"
 )
 
+// version is set when a release is built.
+var version = "unversioned"
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := cli.Main(ctx)
+	code := cli.Run(ctx, version, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 
 	"github.com/alecthomas/kong"
+	"golang.org/x/term"
 
 	"karat/softphone"
 )
@@ -37,13 +38,14 @@ registration.`
 
 // grammar is the whole command line.
 type grammar struct {
-	Home           string   `help:"Where accounts, contacts and secrets lie (else the XDG data folder)." placeholder:"DIR" type:"path"`
-	PassphraseFile string   `help:"Seal or open the store with the passphrase in this file." placeholder:"FILE" type:"existingfile"`
-	Listen         []string `help:"Receive direct calls here." placeholder:"udp:HOST:PORT"`
-	Mic            string   `help:"Microphone: default, a device's name, null, tone:440, file:speech.wav." placeholder:"DEV"`
-	Speaker        string   `help:"Speaker: default, a device's name, null, file:heard.wav (records)." placeholder:"DEV"`
-	JSON           bool     `name:"json" help:"Print one JSON object per line instead of text."`
-	Debug          bool     `help:"Log to standard error. Logs never hold keys, words to compare, or numbers."`
+	Home           string           `help:"Where accounts, contacts and secrets lie (else the XDG data folder)." placeholder:"DIR" type:"path"`
+	PassphraseFile string           `help:"Seal or open the store with the passphrase in this file." placeholder:"FILE" type:"existingfile"`
+	Listen         []string         `help:"Receive direct calls here." placeholder:"udp:HOST:PORT"`
+	Mic            string           `help:"Microphone: default, a device's name, null, tone:440, file:speech.wav." placeholder:"DEV"`
+	Speaker        string           `help:"Speaker: default, a device's name, null, file:heard.wav (records)." placeholder:"DEV"`
+	JSON           bool             `name:"json" help:"Print one JSON object per line instead of text."`
+	Version        kong.VersionFlag `help:"Print the version."`
+	Debug          bool             `help:"Log to standard error. Logs never hold keys, words to compare, or numbers."`
 
 	Phone    phoneCommand    `cmd:"" default:"1" hidden:"" help:"The terminal phone."`
 	Demo     demoCommand     `cmd:"" help:"A private call between two phones on this machine."`
@@ -62,16 +64,18 @@ type env struct {
 	stdout, stderr io.Writer
 	flags          *grammar
 	log            *slog.Logger
+	attended       bool // a person sits at a terminal
 }
 
 // Run is the program: it returns the exit code. Cancelling ctx hangs up.
-func Run(ctx context.Context, args []string, in io.Reader, stdout, stderr io.Writer) int {
+func Run(ctx context.Context, version string, args []string, in io.Reader, stdout, stderr io.Writer) int {
 	var g grammar
 	exited := -1
 	parser, err := kong.New(&g,
 		kong.Name("karat"),
 		kong.Description(description),
 		kong.Writers(stdout, stderr),
+		kong.Vars{"version": version},
 		kong.Exit(func(code int) { exited = code }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.UsageOnError(),
@@ -86,11 +90,17 @@ func Run(ctx context.Context, args []string, in io.Reader, stdout, stderr io.Wri
 	case err != nil:
 		return complain(stderr, usageError{err})
 	}
-	e := &env{ctx: ctx, in: in, stdout: stdout, stderr: stderr, flags: &g, log: logger(g.Debug, stderr)}
+	e := &env{ctx: ctx, in: in, stdout: stdout, stderr: stderr, flags: &g, log: logger(g.Debug, stderr), attended: isTerminal(in) && isTerminal(stdout) && !g.JSON}
 	if err := selected.Run(e); err != nil {
 		return complain(stderr, err)
 	}
 	return exitPrivate
+}
+
+// isTerminal tells whether a person reads or writes there.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 func logger(debug bool, w io.Writer) *slog.Logger {
@@ -153,9 +163,4 @@ func complain(w io.Writer, err error) int {
 		return exitNetwork
 	}
 	return exitInternal
-}
-
-// Main is what cmd/karat calls.
-func Main(ctx context.Context) int {
-	return Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 }

@@ -7,8 +7,6 @@ import (
 	"os/signal"
 	"path/filepath"
 
-	"golang.org/x/term"
-
 	"karat/internal/secret"
 	"karat/media/device"
 	"karat/sip"
@@ -21,7 +19,7 @@ func (e *env) withStore(f func(*store.Store) error) error {
 	if err != nil {
 		return err
 	}
-	options := store.Options{Keyring: true, Attended: term.IsTerminal(int(os.Stdin.Fd()))}
+	options := store.Options{Keyring: true, Attended: e.attended}
 	if e.flags.PassphraseFile != "" {
 		b, err := os.ReadFile(e.flags.PassphraseFile)
 		if err != nil {

@@ -2,7 +2,10 @@ package cli
 
 import (
 	"bufio"
+	"slices"
 	"strings"
+
+	"karat/softphone/view"
 )
 
 // maxLine is more than any command a person types.
@@ -27,7 +30,34 @@ func (e *env) lines() <-chan string {
 	return out
 }
 
-const keys = "a answer, d decline, y the words match, n they differ, m mute, u unmute, h hang up, call URI, q quit"
+// keys are what to type for the actions that softphone/view allows.
+var keys = []struct {
+	action view.Action
+	key    string
+}{
+	{view.Answer, "a"}, {view.Decline, "d"}, {view.Match, "y"}, {view.Differ, "n"},
+	{view.Mute, "m"}, {view.Unmute, "u"}, {view.HangUp, "h"},
+}
+
+// hint shows, to a person at a terminal, what can be done now.
+func (c *conversation) hint() {
+	card, ok := c.model.Call(c.call)
+	if !c.attended || !ok {
+		return
+	}
+	var can []string
+	for _, k := range keys {
+		if slices.Contains(card.Actions, k.action) {
+			can = append(can, k.key+" "+string(k.action))
+		}
+	}
+	if text := strings.Join(can, ", "); text != "" && text != c.hinted {
+		c.hinted = text
+		c.say("  [%s]", text)
+	}
+}
+
+const help = "a answer, d decline, y the words match, n they differ, m mute, u unmute, h hang up, call URI, q quit"
 
 // obey does what one line asks for; false: leave.
 func (c *conversation) obey(line string) bool {
@@ -44,9 +74,9 @@ func (c *conversation) obey(line string) bool {
 	case "n", "no", "differ":
 		err = c.phone.SASCompared(c.call, false)
 	case "m", "mute":
-		err = c.phone.SetMuted(c.call, true)
+		err = c.mute(true)
 	case "u", "unmute":
-		err = c.phone.SetMuted(c.call, false)
+		err = c.mute(false)
 	case "h", "hangup":
 		err = c.phone.Hangup(c.call)
 	case "call":
@@ -56,10 +86,19 @@ func (c *conversation) obey(line string) bool {
 	case "q", "quit":
 		return false
 	default:
-		c.say("that is not a command here: %s", keys)
+		c.say("that is not a command here: %s", help)
 	}
 	if err != nil {
 		c.say("%v", err)
 	}
 	return true
+}
+
+func (c *conversation) mute(muted bool) error {
+	if err := c.phone.SetMuted(c.call, muted); err != nil {
+		return err
+	}
+	c.model.SetMuted(c.call, muted)
+	c.hint()
+	return nil
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"karat/softphone"
@@ -31,6 +32,7 @@ type conversation struct {
 	ended  int
 	worst  softphone.Outcome
 	dialed bool
+	hinted string // the keys that were shown last
 	timers struct{ talk, wait <-chan time.Time }
 }
 
@@ -50,6 +52,9 @@ func (e *env) talk(cfg softphone.Config, p plan) error {
 		return err
 	}
 	c := &conversation{env: e, plan: p, phone: phone}
+	if len(cfg.Listen) > 0 {
+		c.say("Listening for direct calls on %s.", strings.Join(cfg.Listen, " and "))
+	}
 	c.loop()
 	c.finish()
 	if c.worst != softphone.Private {
@@ -114,6 +119,7 @@ func (c *conversation) begin() {
 func (c *conversation) hear(ev softphone.Event) {
 	c.model.Apply(ev)
 	c.show(ev)
+	defer c.hint()
 	switch ev := ev.(type) {
 	case softphone.Registered:
 		c.begin()
