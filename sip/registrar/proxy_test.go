@@ -133,6 +133,9 @@ func TestCallerCancels(t *testing.T) {
 		cancel := ackOf(invite, invite)
 		cancel.method = "CANCEL"
 		cancel.replace("CSeq", strings.Replace(invite.get("CSeq"), "INVITE", "CANCEL", 1))
+		stranger := p.phone("mallory", "10.0.0.9") // has seen the INVITE somewhere
+		stranger.send(cancel)
+		stranger.want("SIP/2.0 481")
 		alice.send(cancel)
 		alice.want("SIP/2.0 200")
 		atBob := bob.want("CANCEL")
