@@ -25,16 +25,18 @@ func (c *call) hearZRTP(d datagram) {
 			c.early = append(c.early, d)
 		}
 	default:
-		c.session.Receive(time.Now(), d.b)
-		c.latch(d)
+		c.feed(d)
 		c.serveKeys()
 	}
 }
 
-// latch lets the path follow a peer whose Hello is the one that was signalled,
-// or whose keys are confirmed.
-func (c *call) latch(d datagram) {
-	if d.fork == 0 && c.facts.HashMatched {
+// feed gives the key agreement a datagram. The path follows its sender only if
+// it brought the very Hello that signalling announced; anything else could be
+// anyone's.
+func (c *call) feed(d datagram) {
+	bound := c.session.Bound()
+	c.session.Receive(time.Now(), d.b)
+	if !bound && c.session.Bound() {
 		c.path.Authenticated(c.fork, d.from)
 	}
 }

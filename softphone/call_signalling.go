@@ -168,7 +168,7 @@ func (c *call) connect() {
 	c.session.Start(c.hello)
 	c.started = true
 	for _, d := range c.early {
-		c.session.Receive(time.Now(), d.b)
+		c.feed(d)
 	}
 	c.early = nil
 	c.serveKeys()

@@ -57,6 +57,11 @@ func TestPrivateCall(t *testing.T) {
 		expect[softphone.Talking](alice)
 		expect[softphone.Talking](bob)
 		time.Sleep(3 * time.Second)
+		for _, u := range []*user{alice, bob} {
+			if m := expect[softphone.Media](u); m.Received < 40 || m.Lost != 0 {
+				t.Errorf("%s heard %+v", u.name, m)
+			}
+		}
 		ea, eb := hangUp(alice, bob)
 		if ea.Outcome != softphone.Private || eb.Outcome != softphone.Private {
 			t.Errorf("a private call ended as %v and %v", ea, eb)

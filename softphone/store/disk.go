@@ -61,11 +61,11 @@ func replace(d disk, name string, data []byte) (replaced bool, err error) {
 		return false, err
 	}
 	if err := writeFile(d, fresh, data); err != nil {
-		d.remove(fresh) // best effort: the next write removes it, too
+		_ = d.remove(fresh) // or the next write does
 		return false, err
 	}
 	if err := d.rename(fresh, name); err != nil {
-		d.remove(fresh)
+		_ = d.remove(fresh)
 		return false, err
 	}
 	return true, d.syncDir(filepath.Dir(name))

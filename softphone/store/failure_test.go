@@ -29,48 +29,99 @@ func TestSentences(t *testing.T) {
 		want    error
 		says    []string
 	}{
-		{"wrong passphrase", Passphrase, func(b *bench) { b.opts.Passphrase = sec("open barley") },
-			ErrWrongPassphrase, []string{"passphrase is wrong", "nothing was changed"}},
-		{"no passphrase", Passphrase, func(b *bench) { b.opts = Options{StateDir: b.opts.StateDir} },
-			ErrNoPassphrase, []string{"--passphrase-file"}},
-		{"passphrase for a key file", KeyFile, func(b *bench) { b.opts.Passphrase = sec("x") },
-			ErrWrongSealing, []string{"a key file", "leave --passphrase-file away"}},
-		{"passphrase for a keyring", Keyring, func(b *bench) { b.opts.Passphrase = sec("x") },
-			ErrWrongSealing, []string{"the desktop keyring", "leave --passphrase-file away"}},
-		{"keyring forbidden", Keyring, func(b *bench) { b.opts.Keyring = false },
-			ErrWrongSealing, []string{"the desktop keyring"}},
-		{"keyring out of reach", Keyring, func(b *bench) { b.sys.ring = &memoryRing{broken: errRingSilent} },
-			ErrNoKey, []string{"does not answer", "desktop's session"}},
-		{"keyring locked", Keyring, func(b *bench) { b.sys.ring = &memoryRing{broken: errRingLocked} },
-			ErrNoKey, []string{"locked"}},
-		{"keyring emptied", Keyring, func(b *bench) { clear(b.sys.ring.(*memoryRing).items) },
-			ErrNoKey, []string{"keyring does not have it"}},
+		{
+			"wrong passphrase", Passphrase, func(b *bench) { b.opts.Passphrase = sec("open barley") },
+			ErrWrongPassphrase,
+			[]string{"passphrase is wrong", "nothing was changed"},
+		},
+		{
+			"no passphrase", Passphrase, func(b *bench) { b.opts = Options{StateDir: b.opts.StateDir} },
+			ErrNoPassphrase,
+			[]string{"--passphrase-file"},
+		},
+		{
+			"passphrase for a key file", KeyFile, func(b *bench) { b.opts.Passphrase = sec("x") },
+			ErrWrongSealing,
+			[]string{"a key file", "leave --passphrase-file away"},
+		},
+		{
+			"passphrase for a keyring", Keyring, func(b *bench) { b.opts.Passphrase = sec("x") },
+			ErrWrongSealing,
+			[]string{"the desktop keyring", "leave --passphrase-file away"},
+		},
+		{
+			"keyring forbidden", Keyring, func(b *bench) { b.opts.Keyring = false },
+			ErrWrongSealing,
+			[]string{"the desktop keyring"},
+		},
+		{
+			"keyring out of reach", Keyring, func(b *bench) { b.sys.ring = &memoryRing{broken: errRingSilent} },
+			ErrNoKey,
+			[]string{"does not answer", "desktop's session"},
+		},
+		{
+			"keyring locked", Keyring, func(b *bench) { b.sys.ring = &memoryRing{broken: errRingLocked} },
+			ErrNoKey,
+			[]string{"locked"},
+		},
+		{
+			"keyring emptied", Keyring, func(b *bench) { clear(b.sys.ring.(*memoryRing).items) },
+			ErrNoKey,
+			[]string{"keyring does not have it"},
+		},
 		{"keyring item spoilt", Keyring, func(b *bench) {
 			for k := range b.sys.ring.(*memoryRing).items {
 				b.sys.ring.(*memoryRing).items[k] = "spoilt"
 			}
 		}, ErrNoKey, []string{"not a key"}},
-		{"key file gone", KeyFile, func(b *bench) { must(b.t, os.Remove(b.path("store.key"))) },
-			ErrNoKey, []string{"store.key", "not there"}},
-		{"key file spoilt", KeyFile, func(b *bench) { must(b.t, os.WriteFile(b.path("store.key"), []byte("x\n"), 0o600)) },
-			ErrNoKey, []string{"does not hold a key"}},
+		{
+			"key file gone", KeyFile, func(b *bench) { must(b.t, os.Remove(b.path("store.key"))) },
+			ErrNoKey,
+			[]string{"store.key", "not there"},
+		},
+		{
+			"key file spoilt", KeyFile, func(b *bench) { must(b.t, os.WriteFile(b.path("store.key"), []byte("x\n"), 0o600)) },
+			ErrNoKey,
+			[]string{"does not hold a key"},
+		},
 		{"another key file", KeyFile, func(b *bench) {
 			must(b.t, os.WriteFile(b.path("store.key"), bytes.Repeat([]byte("ab"), keyBytes), 0o600))
 		}, ErrNoKey, []string{"another store", "nothing was changed"}},
-		{"newer file", KeyFile, edit(func(f []byte) []byte { f[8] = 2; return f }),
-			ErrNewer, []string{"update Karat"}},
-		{"cut short", KeyFile, edit(func(f []byte) []byte { return f[:50] }),
-			ErrCorrupt, []string{"cut short", "store.damaged-20260102T030405Z"}},
-		{"emptied", KeyFile, edit(func([]byte) []byte { return nil }),
-			ErrCorrupt, []string{"store.damaged-"}},
-		{"other file", KeyFile, edit(func(f []byte) []byte { return bytes.Repeat([]byte("?"), 5000) }),
-			ErrCorrupt, []string{"no Karat store"}},
-		{"flipped bit inside", KeyFile, edit(func(f []byte) []byte { f[headerBytes+100] ^= 1; return f }),
-			ErrCorrupt, []string{"altered or damaged", "backup"}},
-		{"flipped bit in the nonce", KeyFile, edit(func(f []byte) []byte { f[70] ^= 1; return f }),
-			ErrCorrupt, []string{"altered or damaged"}},
-		{"other sealing claimed", Passphrase, edit(func(f []byte) []byte { f[9] = 99; return f }),
-			ErrCorrupt, []string{"altered or damaged"}},
+		{
+			"newer file", KeyFile, edit(func(f []byte) []byte { f[8] = 2; return f }),
+			ErrNewer,
+			[]string{"update Karat"},
+		},
+		{
+			"cut short", KeyFile, edit(func(f []byte) []byte { return f[:50] }),
+			ErrCorrupt,
+			[]string{"cut short", "store.damaged-20260102T030405Z"},
+		},
+		{
+			"emptied", KeyFile, edit(func([]byte) []byte { return nil }),
+			ErrCorrupt,
+			[]string{"store.damaged-"},
+		},
+		{
+			"other file", KeyFile, edit(func(f []byte) []byte { return bytes.Repeat([]byte("?"), 5000) }),
+			ErrCorrupt,
+			[]string{"no Karat store"},
+		},
+		{
+			"flipped bit inside", KeyFile, edit(func(f []byte) []byte { f[headerBytes+100] ^= 1; return f }),
+			ErrCorrupt,
+			[]string{"altered or damaged", "backup"},
+		},
+		{
+			"flipped bit in the nonce", KeyFile, edit(func(f []byte) []byte { f[70] ^= 1; return f }),
+			ErrCorrupt,
+			[]string{"altered or damaged"},
+		},
+		{
+			"other sealing claimed", Passphrase, edit(func(f []byte) []byte { f[9] = 99; return f }),
+			ErrCorrupt,
+			[]string{"altered or damaged"},
+		},
 		{"argon2 beyond bounds", Passphrase, edit(func(f []byte) []byte {
 			binary.BigEndian.PutUint32(f[30:], maxMemoryKiB+1)
 			return f
@@ -83,12 +134,21 @@ func TestSentences(t *testing.T) {
 			must(b.t, os.Remove(b.path("store")))
 			must(b.t, syscall.Mkfifo(b.path("store"), 0o600))
 		}, nil, []string{"not a plain file"}},
-		{"too big", KeyFile, func(b *bench) { must(b.t, os.Truncate(b.path("store"), maxStoreBytes+1)) },
-			errTooBig, []string{"too big"}},
-		{"home is a file", KeyFile, func(b *bench) { b.home = b.path("store") },
-			ErrHome, []string{"cannot be used"}},
-		{"home without a name", KeyFile, func(b *bench) { b.home = "" },
-			ErrHome, []string{"no name"}},
+		{
+			"too big", KeyFile, func(b *bench) { must(b.t, os.Truncate(b.path("store"), maxStoreBytes+1)) },
+			errTooBig,
+			[]string{"too big"},
+		},
+		{
+			"home is a file", KeyFile, func(b *bench) { b.home = b.path("store") },
+			ErrHome,
+			[]string{"cannot be used"},
+		},
+		{
+			"home without a name", KeyFile, func(b *bench) { b.home = "" },
+			ErrHome,
+			[]string{"no name"},
+		},
 	}
 	for _, c := range tests {
 		t.Run(c.name, func(t *testing.T) {

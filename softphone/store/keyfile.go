@@ -29,7 +29,7 @@ func readKeyFile(name string) (key secret.Bytes, wide bool, err error) {
 	}
 	if info, err := os.Stat(name); err == nil && info.Mode().Perm()&0o077 != 0 {
 		wide = true
-		os.Chmod(name, 0o600) // said either way
+		_ = os.Chmod(name, 0o600) // said either way
 	}
 	return secret.Own(raw), wide, nil
 }

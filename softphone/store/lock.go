@@ -31,7 +31,7 @@ func lockHome(home string) (*os.File, error) {
 	// Who holds it is a courtesy: a full disk must not keep the phone from
 	// starting.
 	if f.Truncate(0) == nil {
-		f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+		_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
 	return f, nil
 }

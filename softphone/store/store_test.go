@@ -170,7 +170,7 @@ func TestZIDs(t *testing.T) {
 	a.ZID = zid(9)
 	must(t, s.SetAccount(a))
 	first, _ := s.Account(a.AOR)
-	if first.ZID == zid(9) || first.ZID == (zid(0)) || first.ZID == s.DirectZID() {
+	if first.ZID == zid(9) || first.ZID == zid(0) || first.ZID == s.DirectZID() {
 		t.Errorf("the account's ZID is not its own random one: %x", first.ZID)
 	}
 	a.Password = sec("another")

@@ -107,6 +107,7 @@ func (c *call) level() Level {
 		return Neutral
 	case Refused, Alarm:
 		return Red
+	case Incoming, Dialing, Ringing, Agreeing, Secured, Talking:
 	}
 	if c.report != nil {
 		if _, bad := broken(*c.report); bad {

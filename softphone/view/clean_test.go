@@ -70,11 +70,23 @@ func spoil(v reflect.Value, text string) {
 // everyEvent has one of each kind; TestEveryEventIsRendered holds it complete.
 func everyEvent() []softphone.Event {
 	return []softphone.Event{
-		softphone.Registered{}, softphone.RegistrationLost{}, softphone.Incoming{}, softphone.Dialing{},
-		softphone.Ringing{}, softphone.Answered{}, softphone.Secure{}, softphone.Mismatch{}, softphone.Talking{},
-		softphone.Assayed{}, softphone.Media{}, softphone.Refused{}, softphone.Notice{},
-		softphone.Ended{Outcome: softphone.Private}, softphone.Ended{Outcome: softphone.Failed},
-		softphone.Ended{Outcome: softphone.NotPrivate}, softphone.Ended{Outcome: softphone.NotAnswered},
+		softphone.Registered{},
+		softphone.RegistrationLost{},
+		softphone.Incoming{},
+		softphone.Dialing{},
+		softphone.Ringing{},
+		softphone.Answered{},
+		softphone.Secure{},
+		softphone.Mismatch{},
+		softphone.Talking{},
+		softphone.Assayed{},
+		softphone.Media{},
+		softphone.Refused{},
+		softphone.Notice{},
+		softphone.Ended{Outcome: softphone.Private},
+		softphone.Ended{Outcome: softphone.Failed},
+		softphone.Ended{Outcome: softphone.NotPrivate},
+		softphone.Ended{Outcome: softphone.NotAnswered},
 		softphone.Ended{Outcome: softphone.Unreachable},
 	}
 }
