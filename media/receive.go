@@ -73,8 +73,7 @@ func (r *receiver) disarm() {
 }
 
 // receive takes one datagram and tells whether it was genuine.
-func (s *Stream) receive(fork path.Fork, from netip.AddrPort, b []byte) bool {
-	now := time.Now()
+func (s *Stream) receive(now time.Time, fork path.Fork, from netip.AddrPort, b []byte) bool {
 	r := &s.in
 	r.mu.Lock()
 	var moved bool

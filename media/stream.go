@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"karat/media/codec"
 	"karat/media/path"
@@ -202,9 +203,9 @@ func (s *Stream) fail(doing string, err error) {
 // HandleRTP takes a datagram of class RTP, on the path's goroutine. Any bytes
 // are welcome; only genuine ones are played.
 func (s *Stream) HandleRTP(fork path.Fork, from netip.AddrPort, b []byte) {
-	v := s.receive(fork, from, b)
+	genuine := s.receive(time.Now(), fork, from, b)
 	if s.cfg.Verdict != nil {
-		s.cfg.Verdict(b, v)
+		s.cfg.Verdict(b, genuine)
 	}
 }
 
