@@ -184,10 +184,10 @@ func (s *Server) Close() error {
 		return nil
 	}
 	s.closed = true
+	close(s.done) // first: Serve tells by it why its socket closed
 	for c := range s.open {
 		c.Close()
 	}
-	close(s.done)
 	s.mu.Unlock()
 	s.wg.Wait()
 	return nil
