@@ -82,9 +82,9 @@ func whatToDo(ev softphone.Secure) string {
 	case ev.Verified:
 		return "It was compared before, on both ends."
 	case ev.Continuity:
-		return "The same phone as before; read the code to each other if you never did."
+		return "The same phone as before; compare the code if you never did."
 	}
-	return "Read it to each other: if both have the same, nobody sits between."
+	return "Compare it: if both ends have the same, nobody sits between."
 }
 
 // assayLines lists the promises: before there are keys, nothing is settled, and

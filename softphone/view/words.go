@@ -34,7 +34,7 @@ func ended(ev softphone.Ended) string {
 	case softphone.Private:
 		return fmt.Sprintf("The call is over after %s%s. It was private.", duration(ev.Talked), because(why))
 	case softphone.NotPrivate:
-		return fmt.Sprintf("The call was not made, because it would not have been private%s.", because(why))
+		return "The call was given up: it would not have been private." // Refused has said why
 	case softphone.Unreachable:
 		return fmt.Sprintf("The other end cannot be reached%s.", because(why))
 	case softphone.Failed:
