@@ -184,7 +184,10 @@ func (c *call) hearUser(m message) {
 	}
 	switch m := m.(type) {
 	case answer:
-		if err := c.answer(); err != nil {
+		switch err := c.answer(); {
+		case errors.Is(err, ErrInCall): // it rings on
+			c.emit(Notice{Head: c.head(), Text: sentence(err)})
+		case err != nil:
 			c.fail(err)
 		}
 	case decline:
@@ -311,6 +314,7 @@ func (c *call) closeMedia() {
 		c.session.Close()
 	}
 	c.stream, c.path, c.session, c.secure, c.early = nil, nil, nil, nil, nil
+	c.phone.giveMicrophone(c.id)
 }
 
 // assess computes the assay anew and says so when it changed.

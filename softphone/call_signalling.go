@@ -44,7 +44,7 @@ func (c *call) ringIn() error {
 	c.emit(in)
 	c.assess()
 	if c.phone.cfg.AutoAnswer {
-		return c.answer()
+		c.hearUser(answer{})
 	}
 	return nil
 }
@@ -113,6 +113,9 @@ func (c *call) answer() error {
 // openMedia opens the way of the media and makes what will run on it: a voice
 // that is closed, and a key agreement whose Hello an offer can announce.
 func (c *call) openMedia(local netip.Addr) error {
+	if err := c.phone.takeMicrophone(c.id); err != nil {
+		return err
+	}
 	p, err := c.phone.cfg.OpenPath(local)
 	if err != nil {
 		return fmt.Errorf("no port for the voice could be opened: %w", err)

@@ -207,3 +207,27 @@ func TestDeclinedLooksUnanswered(t *testing.T) {
 		}
 	})
 }
+
+// One call has the microphone at a time; a second one rings until it is free.
+func TestSecondCallDoesNotHearTheFirst(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		alice, bob, mallory := w.user("alice", "10.0.0.1"), w.user("bob", "10.0.0.2"), w.user("mallory", "10.0.0.3")
+		for _, u := range []*user{alice, bob, mallory} {
+			u.start(auto)
+			defer u.stop()
+		}
+		talk(alice, bob)
+		mallory.dial("bob")
+		expect[softphone.Incoming](bob)
+		if n := expect[softphone.Notice](bob); n.Text != softphone.ErrInCall.Error() {
+			t.Errorf("bob is told %q", n.Text)
+		}
+		if e := expect[softphone.Ended](mallory); e.Outcome != softphone.NotAnswered {
+			t.Errorf("mallory's call ended as %+v", e)
+		}
+		if n := w.classes("10.0.0.3")[path.RTP]; n != 0 {
+			t.Errorf("mallory sent %d voice packets", n)
+		}
+		hangUp(alice, bob)
+	})
+}

@@ -62,6 +62,7 @@ const (
 var (
 	ErrNoCall      = errors.New("there is no such call (any more)")
 	ErrTooMany     = errors.New("too many calls at once: end one first")
+	ErrInCall      = errors.New("you are in a call already: end it first")
 	ErrClosed      = errors.New("the phone is switched off")
 	ErrNoAccount   = errors.New("there is no such account: add one with \"karat account add\"")
 	ErrManyAccount = errors.New("there are several accounts: name one with --account")
@@ -79,9 +80,10 @@ type Phone struct {
 	hearing sync.WaitGroup // the goroutine of hear, and those that drain
 	talking sync.WaitGroup // the calls
 
-	mu     sync.Mutex // guards: calls, closed
+	mu     sync.Mutex // guards: calls, closed, talker
 	calls  map[string]*call
 	closed bool
+	talker string // the call that has the microphone
 }
 
 // New makes a phone; nothing is sent before Start.
@@ -247,6 +249,26 @@ func (p *Phone) addCall(outgoing bool) (*call, error) {
 	c := newCall(p, newID(), outgoing)
 	p.calls[c.id] = c
 	return c, nil
+}
+
+// takeMicrophone gives a call the microphone, which one call has at a time: what
+// is said to one must not be heard by another. An echo has no microphone.
+func (p *Phone) takeMicrophone(id string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.talker != "" && p.talker != id && !p.cfg.Echo {
+		return ErrInCall
+	}
+	p.talker = id
+	return nil
+}
+
+func (p *Phone) giveMicrophone(id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.talker == id {
+		p.talker = ""
+	}
 }
 
 // run gives the call its goroutine.

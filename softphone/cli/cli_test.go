@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"os"
@@ -30,7 +31,8 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs Karat as a user would, in testdata/*.txtar. Each script has a
-// SIP provider of its own at $PROXY, with the users alice and bob and the
+// SIP provider of its own at $PROXY (UDP) and
+// $TLSPROXY, with the users alice and bob and the
 // passwords in alice.pw and bob.pw.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -46,12 +48,22 @@ func provide(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
-	proxy := registrar.New(registrar.Config{Domain: "127.0.0.1", Users: map[string]secret.Bytes{
+	config, err := certify(env)
+	if err != nil {
+		return err
+	}
+	secured, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	proxy := registrar.New(registrar.Config{Domain: "127.0.0.1", TLS: config, Users: map[string]secret.Bytes{
 		"alice": secret.Copy([]byte("a-pw")), "bob": secret.Copy([]byte("b-pw")),
 	}})
-	go proxy.ServeUDP(conn) // Close waits for it
+	go proxy.ServeUDP(conn) // Close waits for both
+	go proxy.ServeTLS(secured)
 	env.Defer(func() { proxy.Close() })
 	env.Setenv("PROXY", conn.LocalAddr().String())
+	env.Setenv("TLSPROXY", secured.Addr().String())
 	env.Setenv("XDG_DATA_HOME", env.WorkDir+"/data")
 	env.Setenv("XDG_STATE_HOME", env.WorkDir+"/state")
 	env.Setenv("HOME", env.WorkDir)
@@ -62,6 +74,19 @@ func provide(env *testscript.Env) error {
 		}
 	}
 	return nil
+}
+
+// certify makes a certificate for 127.0.0.1 and leaves its authority in ca.pem.
+func certify(env *testscript.Env) (*tls.Config, error) {
+	authority, err := registrar.NewAuthority()
+	if err != nil {
+		return nil, err
+	}
+	cert, err := authority.Server("127.0.0.1")
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Config{Certificates: []tls.Certificate{cert}}, os.WriteFile(env.WorkDir+"/ca.pem", authority.PEM(), 0o600)
 }
 
 // exits N PROGRAM ARGS... runs a program and checks its exit code; the output is
