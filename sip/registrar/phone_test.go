@@ -89,6 +89,7 @@ type phone struct {
 	conn     net.Conn       // or a stream
 	reader   *bufio.Reader
 	password string
+	id       string // in tags, branches and Call-IDs
 	cseq     int
 	contact  string
 	branches int
@@ -101,7 +102,7 @@ func (p *provider) phone(user, address string) *phone {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return &phone{t: p.t, user: user, pc: pc, password: user + "pw", contact: "sip:" + user + "@anonymous.invalid"}
+	return &phone{t: p.t, user: user, pc: pc, id: user + address, password: user + "pw", contact: "sip:" + user + "@anonymous.invalid"}
 }
 
 func (f *phone) local() string {
@@ -168,11 +169,11 @@ func (f *phone) request(method, uri, to string) *message {
 	f.cseq++
 	f.branches++
 	m := &message{method: method, uri: uri}
-	m.add("Via", fmt.Sprintf("SIP/2.0/%s;branch=z9hG4bK%s%d%p;rport", f.local(), f.user, f.branches, f))
+	m.add("Via", fmt.Sprintf("SIP/2.0/%s;branch=z9hG4bK%s-%d;rport", f.local(), f.id, f.branches))
 	m.add("Max-Forwards", "70")
-	m.add("From", fmt.Sprintf("<sip:%s@sip.test>;tag=%s%p", f.user, f.user, f))
+	m.add("From", fmt.Sprintf("<sip:%s@sip.test>;tag=%s", f.user, f.id))
 	m.add("To", "<"+to+">")
-	m.add("Call-ID", fmt.Sprintf("call%s%p", f.user, f))
+	m.add("Call-ID", "call"+f.id)
 	m.add("CSeq", fmt.Sprintf("%d %s", f.cseq, method))
 	m.add("Contact", "<"+f.contact+">")
 	return m
@@ -208,7 +209,7 @@ func (f *phone) with(m *message, more ...header) *message {
 	f.cseq++
 	f.branches++
 	n := m.clone()
-	n.replace("Via", fmt.Sprintf("SIP/2.0/%s;branch=z9hG4bK%s%d%p;rport", f.local(), f.user, f.branches, f))
+	n.replace("Via", fmt.Sprintf("SIP/2.0/%s;branch=z9hG4bK%s-%d;rport", f.local(), f.id, f.branches))
 	n.replace("CSeq", fmt.Sprintf("%d %s", f.cseq, m.method))
 	n.headers = append(n.headers, more...)
 	return n
@@ -234,7 +235,7 @@ func (f *phone) reply(m *message, code int, reason string) {
 			r.headers = append(r.headers, h)
 		case "To":
 			if m.tag("To") == "" {
-				h.value += fmt.Sprintf(";tag=%s%p", f.user, f)
+				h.value += ";tag=" + f.id
 			}
 			r.headers = append(r.headers, h)
 		}
@@ -282,7 +283,7 @@ func (f *phone) inDialog(method string, invite, answer *message) *message {
 // fromCallee is a request of the callee's after its 2xx.
 func (f *phone) fromCallee(method string, invite *message) *message {
 	m := f.request(method, parseAddress(invite.get("Contact")).uri, "")
-	m.replace("From", invite.get("To")+fmt.Sprintf(";tag=%s%p", f.user, f))
+	m.replace("From", invite.get("To")+";tag=" + f.id)
 	m.replace("To", invite.get("From"))
 	m.replace("Call-ID", invite.get("Call-ID"))
 	m.replace("Route", invite.all("Record-Route")...)

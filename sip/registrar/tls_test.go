@@ -32,7 +32,7 @@ func newTLSProvider(t *testing.T) (*provider, func(user, address string) *phone)
 		if err := conn.Handshake(); err != nil {
 			t.Fatal(err)
 		}
-		return &phone{t: t, user: user, password: user + "pw", conn: conn, reader: bufio.NewReader(conn), contact: "sip:" + user + "@anonymous.invalid;transport=tls"}
+		return &phone{t: t, user: user, id: user + address, password: user + "pw", conn: conn, reader: bufio.NewReader(conn), contact: "sip:" + user + "@anonymous.invalid;transport=tls"}
 	}
 }
 
