@@ -283,7 +283,7 @@ func (f *phone) inDialog(method string, invite, answer *message) *message {
 // fromCallee is a request of the callee's after its 2xx.
 func (f *phone) fromCallee(method string, invite *message) *message {
 	m := f.request(method, parseAddress(invite.get("Contact")).uri, "")
-	m.replace("From", invite.get("To")+";tag=" + f.id)
+	m.replace("From", invite.get("To")+";tag="+f.id)
 	m.replace("To", invite.get("From"))
 	m.replace("Call-ID", invite.get("Call-ID"))
 	m.replace("Route", invite.all("Record-Route")...)
