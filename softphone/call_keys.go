@@ -207,7 +207,7 @@ func (c *call) sasCompared(equal bool) {
 		return
 	}
 	c.facts.Verified = true
-	c.facts.MismatchResolved = c.facts.Mismatch
+	c.facts.MismatchResolved = c.facts.Mismatch || c.facts.NameChanged
 	c.secure.Remember.Verified = true
 	c.remember()
 	c.markVerified()

@@ -31,7 +31,7 @@ func (c *call) recallPeer() {
 	}
 }
 
-// remember stores the retained secrets of this call, and whether its words were
+// remember stores the retained secrets of this call, and whether its code was
 // compared.
 func (c *call) remember() {
 	s := c.secure
@@ -51,20 +51,20 @@ func (c *call) remember() {
 	c.stored("what this call taught about the other phone", err)
 }
 
-// markVerified binds the compared words to the contact, when there is one.
+// markVerified binds the compared code to the contact, when there is one.
 func (c *call) markVerified() {
 	if contact, ok := c.contact(); ok {
 		err := c.phone.cfg.Store.Verify(c.phone.ownZID(), c.secure.Peer, contact)
-		c.stored("that the words were compared", err)
+		c.stored("that the code was compared", err)
 	}
 }
 
-// forgetVerified takes the verification back: the words differed.
+// forgetVerified takes the verification back: the codes differed.
 func (c *call) forgetVerified() {
 	if _, _, ok := c.phone.cfg.Store.Peer(c.phone.ownZID(), c.secure.Peer); !ok {
 		return
 	}
-	c.stored("that the words differed", c.phone.cfg.Store.Unverify(c.phone.ownZID(), c.secure.Peer))
+	c.stored("that the codes differed", c.phone.cfg.Store.Unverify(c.phone.ownZID(), c.secure.Peer))
 }
 
 // stored says what could not be stored. The call goes on: what is on the disk

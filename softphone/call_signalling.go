@@ -270,13 +270,13 @@ func (c *call) reoffered(sdp []byte) {
 	if offer.Downgrade(c.offered, d) != nil || kind != assay.OfferRTP {
 		c.cutVoice()
 		c.facts.Downgrade = true
-		c.sip.Refuse()
+		c.turnDown()
 		c.decideVoice()
 		return
 	}
 	answer, agreed, err := offer.Answer(d, c.local)
 	if err != nil {
-		c.sip.Refuse()
+		c.turnDown()
 		return
 	}
 	c.offered, c.agreed = d, agreed
@@ -286,4 +286,11 @@ func (c *call) reoffered(sdp []byte) {
 		return
 	}
 	c.applyMute()
+}
+
+// turnDown refuses a re-INVITE; the call stays as it was.
+func (c *call) turnDown() {
+	if err := c.sip.Refuse(); err != nil {
+		c.log.Debug("refusing a re-INVITE", "error", err)
+	}
 }

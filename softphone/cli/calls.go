@@ -13,7 +13,7 @@ import (
 // callOptions are common to calling and answering.
 type callOptions struct {
 	Account         string `help:"The account to use, when there are several." placeholder:"AOR"`
-	RequireVerified bool   `help:"Refuse a call unless its words were compared before."`
+	RequireVerified bool   `help:"Refuse a call unless its code was compared before."`
 	Allow           string `help:"For this one call, allow what you know is not private." placeholder:"provider|clear"`
 }
 
@@ -58,15 +58,15 @@ func (callCommand) Help() string {
 	return `Calls someone and talks until either side hangs up.
 
 The microphone opens only when keys are agreed from end to end. "Private" means
-that no server on the way can listen, provided that the words shown are the same
+that no server on the way can listen, provided that the code shown is the same
 at both ends: compare them once, by voice, then press y and Enter (or n when
 they differ, which ends the call). Until then somebody who controls the whole
 way could stand in between.
 
 Exit 0 does not prove that the person you meant was at the other end; only the
-compared words do. It does not hide that the call took place.
+compared code does. It does not hide that the call took place.
 
-While it runs: y the words match, n they differ, m mute, h hang up.`
+While it runs: y the codes match, n they differ, m mute, h hang up.`
 }
 
 // Run makes the call.
@@ -100,7 +100,7 @@ A call that is declined, refused or not heard is answered in the same way and at
 the same time, 45 s after it came: the caller cannot tell which it was. Karat
 stays for that moment before it ends.
 
-While it runs: a answer, d decline, y the words match, n they differ, m mute,
+While it runs: a answer, d decline, y the codes match, n they differ, m mute,
 h hang up, q quit.`
 }
 

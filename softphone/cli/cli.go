@@ -45,7 +45,7 @@ type grammar struct {
 	Speaker        string           `help:"Speaker: default, a device's name, null, file:heard.wav (records)." placeholder:"DEV"`
 	JSON           bool             `name:"json" help:"Print one JSON object per line instead of text."`
 	Version        kong.VersionFlag `help:"Print the version."`
-	Debug          bool             `help:"Log to standard error. Logs never hold keys, words to compare, or numbers."`
+	Debug          bool             `help:"Log to standard error. Logs never hold keys, codes to compare, or numbers."`
 
 	Phone    phoneCommand    `cmd:"" default:"1" hidden:"" help:"The terminal phone."`
 	Demo     demoCommand     `cmd:"" help:"A private call between two phones on this machine."`
@@ -53,7 +53,7 @@ type grammar struct {
 	Answer   answerCommand   `cmd:"" help:"Register and wait for calls."`
 	Call     callCommand     `cmd:"" help:"Call someone, once."`
 	Contacts contactsCommand `cmd:"" help:"People you know."`
-	Verify   verifyCommand   `cmd:"" help:"Whose words you have compared."`
+	Verify   verifyCommand   `cmd:"" help:"Whose code you have compared."`
 	Doctor   doctorCommand   `cmd:"" help:"What works here, and what the network shows about you."`
 }
 

@@ -51,9 +51,9 @@ func (e *env) showPeer(name string, p store.Peer) {
 		})
 		return
 	}
-	state := "words not compared yet"
+	state := "code not compared yet"
 	if p.Verified {
-		state = "words compared, as " + p.VerifiedName
+		state = "code compared, as " + p.VerifiedName
 	}
 	if name == "" {
 		name = "not named"
@@ -127,17 +127,17 @@ func (c *contactsName) Run(e *env) error {
 }
 
 type verifyCommand struct {
-	Phone    string `arg:"" optional:"" help:"The phone or the contact whose words you compared."`
+	Phone    string `arg:"" optional:"" help:"The phone or the contact whose code you compared."`
 	As       string `help:"Whose phone it is; binds the name." placeholder:"NAME"`
 	Withdraw bool   `help:"It is not verified after all."`
 }
 
 // Help says what verifying means.
 func (verifyCommand) Help() string {
-	return `Without a name: lists whose words were compared.
+	return `Without a name: lists whose code was compared.
 
 With one: notes that, in your last call with that phone, you and the other person
-saw the same words. Compare them by voice, with a person whose voice you know;
+saw the same code. Compare it by voice, with a person whose voice you know;
 pressing y during the call does the same. It does not prove anything by itself:
 it is your word. From then on, unbroken continuity names the other end, and a
 phone that loses it raises an alarm.`

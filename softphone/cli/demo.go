@@ -12,7 +12,7 @@ type demoCommand struct {
 // Help says what the demonstration does not prove.
 func (demoCommand) Help() string {
 	return `Starts a SIP proxy and two phones on loopback, lets one call the other, and
-checks that both see the same words, that each recording contains what the other
+checks that both see the same code, that each recording contains what the other
 said and not its own voice, and that nothing but ZRTP and authenticated SRTP was
 on the media path. Exit 0 only if all three hold.
 

@@ -35,8 +35,13 @@ var keys = []struct {
 	action view.Action
 	key    string
 }{
-	{view.Answer, "a"}, {view.Decline, "d"}, {view.Match, "y"}, {view.Differ, "n"},
-	{view.Mute, "m"}, {view.Unmute, "u"}, {view.HangUp, "h"},
+	{view.Answer, "a"},
+	{view.Decline, "d"},
+	{view.Match, "y"},
+	{view.Differ, "n"},
+	{view.Mute, "m"},
+	{view.Unmute, "u"},
+	{view.HangUp, "h"},
 }
 
 // hint shows, to a person at a terminal, what can be done now.
@@ -57,7 +62,7 @@ func (c *conversation) hint() {
 	}
 }
 
-const help = "a answer, d decline, y the words match, n they differ, m mute, u unmute, h hang up, call URI, q quit"
+const help = "a answer, d decline, y the codes match, n they differ, m mute, u unmute, h hang up, call URI, q quit"
 
 // obey does what one line asks for; false: leave.
 func (c *conversation) obey(line string) bool {

@@ -88,7 +88,7 @@ func (c *conversation) loop() {
 				return
 			}
 		case <-c.timers.talk:
-			c.phone.Hangup(c.call)
+			_ = c.phone.Hangup(c.call) // an error means that it is over already
 		case <-c.timers.wait:
 			if c.ended < c.calls {
 				c.note(softphone.NotAnswered)

@@ -18,7 +18,7 @@ func (s *stage) judge() error {
 	if a.secure == nil || b.secure == nil {
 		return errors.New("no keys were agreed")
 	}
-	fmt.Fprintf(s.Out, "\nThe words that the two would compare:\n    alice sees  %s\n    bob sees    %s\n", a.secure.SAS, b.secure.SAS)
+	fmt.Fprintf(s.Out, "\nThe code that the two would compare:\n    alice sees  %s\n    bob sees    %s\n", a.secure.SAS, b.secure.SAS)
 	fmt.Fprintf(s.Out, "Agreed in %v: %s, %s, %s, %s\n", a.secure.Elapsed.Round(100_000), a.secure.KeyAgreement, a.secure.Hash, a.secure.Cipher, a.secure.AuthTag)
 	fmt.Fprintf(s.Out, "\nThe assay of alice's call:\n")
 	if a.assay != nil {
@@ -39,7 +39,7 @@ func (s *stage) judge() error {
 
 func (s *stage) sameSAS() error {
 	if s.alice.secure.SAS == "" || s.alice.secure.SAS != s.bob.secure.SAS {
-		return errors.New("the two see different words")
+		return errors.New("the two see different codes")
 	}
 	return nil
 }

@@ -27,11 +27,11 @@
 //
 //	registered         –
 //	registration_lost  why, retry_seconds (0: the user must act)
-//	incoming           –
+//	incoming           from, refused
 //	dialing            to
 //	ringing            –
 //	answered           –
-//	secure             sas, key_agreement, hash, cipher, auth_tag, verified
+//	secure             sas, key_agreement, hash, cipher, auth_tag, verified, continuity
 //	mismatch           name
 //	talking            –
 //	assay              private, promises: [{id, verdict, why}]

@@ -85,10 +85,11 @@ func tell(t *testing.T, steps []step) []byte {
 // TestJSONFields holds the fields that scripts rely on.
 func TestJSONFields(t *testing.T) {
 	want := map[string][]string{
-		"registered": {}, "incoming": {}, "ringing": {}, "answered": {}, "talking": {},
+		"registered": {}, "ringing": {}, "answered": {}, "talking": {},
 		"registration_lost": {"retry_seconds", "why"},
 		"dialing":           {"to"},
-		"secure":            {"auth_tag", "cipher", "hash", "key_agreement", "sas", "verified"},
+		"incoming":          {"from", "refused"},
+		"secure":            {"auth_tag", "cipher", "continuity", "hash", "key_agreement", "sas", "verified"},
 		"mismatch":          {"name"},
 		"assay":             {"private", "promises"},
 		"media":             {"concealed", "delay_ms", "jitter_ms", "lost", "received", "rtt_ms", "sent"},

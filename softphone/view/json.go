@@ -32,6 +32,12 @@ type (
 		Cipher       string `json:"cipher"`
 		AuthTag      string `json:"auth_tag"`
 		Verified     bool   `json:"verified"`
+		Continuity   bool   `json:"continuity"`
+	}
+	incomingJSON struct {
+		headJSON
+		From    string `json:"from"`
+		Refused bool   `json:"refused"`
 	}
 	mismatchJSON struct {
 		headJSON
@@ -81,7 +87,7 @@ func JSON(ev softphone.Event) (object any, ok bool) {
 	case softphone.RegistrationLost:
 		return registrationLostJSON{head("registration_lost", ev.Head), Clean(ev.Why), seconds(ev.Retry)}, true
 	case softphone.Incoming:
-		return head("incoming", ev.Head), true
+		return incomingJSON{head("incoming", ev.Head), Clean(ev.From), ev.Refused}, true
 	case softphone.Dialing:
 		return dialingJSON{head("dialing", ev.Head), Clean(ev.To)}, true
 	case softphone.Ringing:
@@ -91,7 +97,7 @@ func JSON(ev softphone.Event) (object any, ok bool) {
 	case softphone.Secure:
 		return secureJSON{
 			head("secure", ev.Head),
-			Clean(ev.SAS), Clean(ev.KeyAgreement), Clean(ev.Hash), Clean(ev.Cipher), Clean(ev.AuthTag), ev.Verified,
+			Clean(ev.SAS), Clean(ev.KeyAgreement), Clean(ev.Hash), Clean(ev.Cipher), Clean(ev.AuthTag), ev.Verified, ev.Continuity,
 		}, true
 	case softphone.Mismatch:
 		return mismatchJSON{head("mismatch", ev.Head), Clean(ev.Name)}, true
