@@ -239,15 +239,15 @@ func (a *Agent) Invite(ctx context.Context, target string, sdp []byte) (*Call, e
 	if err != nil {
 		return nil, err
 	}
-	f, err := a.flowFor(ctx, target)
+	f, remote, err := a.flowFor(ctx, target)
 	if err != nil {
 		return nil, err
 	}
 	c := a.newCall(f)
-	c.outgoing, c.peer = true, target
+	c.outgoing, c.peer, c.remote = true, target, remote
 	// RFC 3261, Section 19.1.1: a Request-URI holds no headers.
 	uri.Headers = nil
-	c.machine, err = dialog.Place(a.local(f, f.remote), uri.String(), sdp)
+	c.machine, err = dialog.Place(a.local(f, remote), uri.String(), sdp)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrAddress, err)
 	}
@@ -287,11 +287,25 @@ func (a *Agent) enter(c *Call, invite *sip.Request) error {
 			delete(a.invites, dialog.Branch(invite))
 			delete(a.merged, mergeKey(invite))
 		}
-		if invite != nil && !c.silent {
-			a.ringing--
-		}
 	})
 	return nil
+}
+
+// isDead tells that nothing is to be waited for any more.
+func (a *Agent) isDead() bool {
+	select {
+	case <-a.dead:
+		return true
+	default:
+		return false
+	}
+}
+
+// rung says that the owner was told the end of an incoming call.
+func (a *Agent) rung() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.ringing--
 }
 
 // mergeKey is equal for requests that a proxy forked to us twice.
@@ -299,33 +313,34 @@ func mergeKey(req *sip.Request) string {
 	return dialog.CallID(req) + "\x00" + dialog.FromTag(req) + "\x00" + dialog.Value(req, "CSeq")
 }
 
-// flowFor finds or opens the flow for a call to target: with an account always
-// that to the registrar, so that nobody else learns our address.
-func (a *Agent) flowFor(ctx context.Context, target string) (*flow, error) {
+// flowFor finds or opens the flow for a call to target, and the address there:
+// with an account always that of the registrar, so that nobody else learns ours.
+func (a *Agent) flowFor(ctx context.Context, target string) (*flow, netip.AddrPort, error) {
 	if a.line != nil {
 		if f := a.line.current(); f != nil {
-			return f, nil
+			return f, f.remote, nil
 		}
-		return nil, ErrNoFlow
+		return nil, netip.AddrPort{}, ErrNoFlow
 	}
 	h, err := parseHop(target)
 	if err != nil {
-		return nil, err
+		return nil, netip.AddrPort{}, err
 	}
 	addrs, err := resolve(ctx, h.host)
 	if err != nil {
-		return nil, err
+		return nil, netip.AddrPort{}, err
 	}
 	for _, addr := range addrs {
-		if f := a.reuse(h.kind, netip.AddrPortFrom(addr, h.port)); f != nil {
-			return f, nil
+		remote := netip.AddrPortFrom(addr, h.port)
+		if f := a.reuse(h.kind, remote); f != nil {
+			return f, remote, nil
 		}
 	}
 	f, err := a.dialer.dial(ctx, h, []string{h.host})
 	if err != nil {
-		return nil, err
+		return nil, netip.AddrPort{}, err
 	}
-	return f, a.add(f)
+	return f, f.remote, a.add(f)
 }
 
 // reuse finds an open flow for a direct call: a listening socket for UDP, a
@@ -401,16 +416,16 @@ func transportParam(kind transport) string {
 	return ";transport=" + kind.param()
 }
 
-// nextHop is the address a request of a direct call goes to; the zero value:
-// where its flow leads.
-func (a *Agent) nextHop(req *sip.Request, kind transport) netip.AddrPort {
+// nextHop is the address that a request of a direct call goes to: the one that
+// its route or its target names, else where the peer was found.
+func nextHop(req *sip.Request, kind transport, found netip.AddrPort) netip.AddrPort {
 	h, err := parseHop(dialog.NextHop(req))
 	if err != nil || h.kind != kind {
-		return netip.AddrPort{}
+		return found
 	}
 	addr, err := netip.ParseAddr(h.host)
 	if err != nil {
-		return netip.AddrPort{}
+		return found
 	}
 	return netip.AddrPortFrom(addr.Unmap(), h.port)
 }

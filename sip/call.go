@@ -32,6 +32,7 @@ type Call struct {
 	peer     string
 	offer    []byte
 	source   netip.AddrPort // of an incoming INVITE
+	remote   netip.AddrPort // where the peer of a direct call was found
 	silent   bool           // nobody is told of this call: it is only answered as all are
 
 	events  chan CallEvent
@@ -41,6 +42,7 @@ type Call struct {
 
 	// What follows belongs to the goroutine.
 	machine *dialog.Call
+	invite  *sip.ServerTx // of an incoming call
 	served  map[*sip.Request]*sip.ServerTx
 	waiting chan reinvited // of Reinvite
 	closed  bool           // events
@@ -167,23 +169,40 @@ func (c *Call) run() {
 		if !settled && c.machine.Settled() {
 			settled = true
 			close(c.settled)
+			if !c.outgoing && !c.silent {
+				c.agent.rung()
+			}
 		}
-		if c.machine.Done() {
+		if c.machine.Done() && (c.invite == nil || ended(c.invite)) {
 			return
 		}
-		wake := (<-chan time.Time)(nil)
-		if at := c.machine.Deadline(); !at.IsZero() {
-			timer.Reset(time.Until(at))
-			wake = timer.C
-		}
-		select {
-		case f := <-c.inbox:
-			f(time.Now())
-		case <-wake:
-			c.machine.Advance(time.Now())
-		case <-c.agent.dead:
+		c.wait(timer)
+		if c.agent.isDead() {
 			return
 		}
+	}
+}
+
+// wait does the next thing that comes, or is due.
+func (c *Call) wait(timer *time.Timer) {
+	var wake <-chan time.Time
+	if at := c.machine.Deadline(); !at.IsZero() {
+		timer.Reset(time.Until(at))
+		wake = timer.C
+	}
+	// An incoming call stays until its transaction has ended, so that a CANCEL or
+	// INVITE that is repeated finds it.
+	var gone <-chan struct{}
+	if c.machine.Done() {
+		gone = c.invite.Done()
+	}
+	select {
+	case f := <-c.inbox:
+		f(time.Now())
+	case <-wake:
+		c.machine.Advance(time.Now())
+	case <-gone:
+	case <-c.agent.dead:
 	}
 }
 
@@ -216,7 +235,7 @@ func (c *Call) route(req *sip.Request) (*flow, netip.AddrPort) {
 		}
 		return c.flow, netip.AddrPort{}
 	}
-	return c.flow, c.agent.nextHop(req, c.flow.kind)
+	return c.flow, nextHop(req, c.flow.kind, c.remote)
 }
 
 func (c *Call) send(req *sip.Request) {

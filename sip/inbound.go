@@ -94,7 +94,7 @@ func (a *Agent) invited(now time.Time, req *sip.Request, tx *sip.ServerTx) {
 	}
 	c := a.newCall(f)
 	c.machine, c.peer, c.offer = machine, peerName(req), dialog.SDP(req)
-	c.source = sourceOf(req)
+	c.source, c.remote, c.invite = sourceOf(req), sourceOf(req), tx
 	c.serve(req, tx)
 	if a.enter(c, req) != nil {
 		tx.Terminate() // too many calls, or closing: no answer at all
