@@ -31,5 +31,5 @@ func choices(a lab.Agreed) string {
 }
 
 func (b *bench) noteAgreed(a lab.Agreed) {
-	b.note("%s, %d ms", choices(a), a.Elapsed.Milliseconds())
+	b.note("%s", choices(a))
 }

@@ -21,9 +21,12 @@ type bench struct {
 	// alice and bob are recordings of speech; the caller says alice's.
 	alice, bob string
 
-	others  []int    // ports that are known not to be Karat's
+	others  []int    // UDP ports that are known not to be Karat's
+	servers []int    // TCP ports that others than Karat listen on
 	notes   []string // shown in the table
 	packets []wiretap.Packet
+	// likeness of each recording to what the other end said.
+	likeness []float64
 }
 
 // runCell runs a cell and ends what it started, whatever came of it.
@@ -34,8 +37,8 @@ func runCell(ctx context.Context, o options, c cell) (notes []string, err error)
 	}
 	b := &bench{
 		Lab: room, karat: o.karat,
-		alice: filepath.Join(o.root, "testdata/speech/alice.wav"),
-		bob:   filepath.Join(o.root, "testdata/speech/bob.wav"),
+		alice: filepath.Join(o.root, speechDir, "alice.wav"),
+		bob:   filepath.Join(o.root, speechDir, "bob.wav"),
 	}
 	defer func() { err = errors.Join(err, room.Close()) }()
 	var keep func(wiretap.Packet) bool
@@ -51,6 +54,9 @@ func runCell(ctx context.Context, o options, c cell) (notes []string, err error)
 	if b.packets == nil {
 		_, serr := b.wire.Stop()
 		err = errors.Join(err, serr)
+	}
+	if len(b.likeness) > 0 {
+		b.note("heard %.2f", slices.Min(b.likeness))
 	}
 	return b.notes, err
 }
@@ -68,6 +74,12 @@ func (b *bench) stopWire() ([]wiretap.Packet, error) {
 	var err error
 	b.packets, err = b.wire.Stop()
 	return slices.Clip(b.packets), err
+}
+
+// sentByKarat returns every datagram that came from Karat's sockets, after
+// checking that there was no connection but signalling.
+func (b *bench) sentByKarat(packets []wiretap.Packet) ([]wiretap.Packet, error) {
+	return wiretap.Datagrams(wiretap.SentBy(packets, b.others)), wiretap.StreamsOnlyWith(packets, b.servers)
 }
 
 // talkTime is how long both sides speak: enough to recognise speech by, and 200
@@ -90,12 +102,13 @@ func (b *bench) proxy(ctx context.Context, algorithm string) (*lab.Kamailio, err
 	if err != nil {
 		return nil, err
 	}
-	b.others = append(b.others, k.UDP, k.TLS)
+	b.others = append(b.others, k.UDP)
+	b.servers = append(b.servers, k.UDP, k.TLS)
 	return k, nil
 }
 
 // heard checks a recording: it holds the other's speech and not one's own.
-func heard(who string, r lab.Recording, err error, other, own string) error {
+func (b *bench) heard(who string, r lab.Recording, err error, other, own string) error {
 	if err != nil {
 		return err
 	}
@@ -107,6 +120,7 @@ func heard(who string, r lab.Recording, err error, other, own string) error {
 	if err != nil {
 		return err
 	}
+	b.likeness = append(b.likeness, theirs)
 	if theirs < correlate.Threshold || mine >= correlate.Threshold {
 		return fmt.Errorf("%s heard the other with %.2f and itself with %.2f in %.1f s; %.2f tells speech from none",
 			who, theirs, mine, float64(len(r.Samples))/float64(r.Rate), correlate.Threshold)

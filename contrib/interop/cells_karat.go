@@ -76,9 +76,9 @@ type listener interface{ Heard() (lab.Recording, error) }
 // of the answerer, who said bob's.
 func (b *bench) bothHeard(caller, answerer listener) error {
 	atCaller, err := caller.Heard()
-	err = heard("the caller", atCaller, err, b.bob, b.alice)
+	err = b.heard("the caller", atCaller, err, b.bob, b.alice)
 	atAnswerer, aerr := answerer.Heard()
-	return errors.Join(err, heard("the answerer", atAnswerer, aerr, b.alice, b.bob))
+	return errors.Join(err, b.heard("the answerer", atAnswerer, aerr, b.alice, b.bob))
 }
 
 // exits waits for Karat's end and checks its exit code.
@@ -101,8 +101,8 @@ func (b *bench) judgeSecure(linphones []*lab.Linphone) error {
 	if err != nil {
 		return err
 	}
-	sent := wiretap.Datagrams(wiretap.SentBy(packets, b.others))
-	err = errors.Join(
+	sent, err := b.sentByKarat(packets)
+	err = errors.Join(err,
 		wiretap.Only(sent, wiretap.SIP, wiretap.KeepAlive, wiretap.ZRTP, wiretap.RTP, wiretap.RTCP),
 		wiretap.NoEarlyVoice(packets, sent),
 	)

@@ -61,10 +61,10 @@ func linphonePair(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	if a.SAS != c.SAS {
-		return fmt.Errorf("two SAS: %q and %q", a.SAS, c.SAS)
+	if err := same(a, c); err != nil {
+		return err
 	}
-	b.note("%s %s %s %s, %v", a.KeyAgreement, a.Hash, a.Cipher, a.SASType, a.Elapsed.Round(1e6))
+	b.noteAgreed(a)
 	if err := converse(ctx, alice, bob, b.alice, b.bob); err != nil {
 		return err
 	}
@@ -74,12 +74,7 @@ func linphonePair(ctx context.Context, b *bench) error {
 	if _, err := bob.WaitEnded(ctx, atBob); err != nil {
 		return err
 	}
-	atA, err := alice.Heard()
-	if err := heard("alice", atA, err, b.bob, b.alice); err != nil {
-		return err
-	}
-	atB, err := bob.Heard()
-	if err := heard("bob", atB, err, b.alice, b.bob); err != nil {
+	if err := b.bothHeard(alice, bob); err != nil {
 		return err
 	}
 	packets, err := b.stopWire()
@@ -130,12 +125,7 @@ func baresipPair(ctx context.Context, b *bench, encryption string) error {
 	if _, err := bob.WaitClosed(ctx); err != nil {
 		return err
 	}
-	atA, err := alice.Heard()
-	if err := heard("alice", atA, err, b.bob, b.alice); err != nil {
-		return err
-	}
-	atB, err := bob.Heard()
-	if err := heard("bob", atB, err, b.alice, b.bob); err != nil {
+	if err := b.bothHeard(alice, bob); err != nil {
 		return err
 	}
 	packets, err := b.stopWire()

@@ -119,6 +119,7 @@ func (r refusal) startPeer(ctx context.Context, b *bench, proxy *lab.Kamailio, u
 			return nil, err
 		}
 		b.others = append(b.others, p.UDPPorts()...)
+		b.servers = append(b.servers, p.ControlPort)
 		return p.Call, nil
 	}
 	p, err := b.newLinphone(ctx, lab.LinphoneConfig{User: user, Encryption: r.encryption, Mandatory: true, Proxy: proxy, Transport: r.transport()})
@@ -145,7 +146,10 @@ func (r refusal) judge(b *bench) error {
 	if err != nil {
 		return err
 	}
-	sent := wiretap.Datagrams(wiretap.SentBy(packets, b.others))
+	sent, err := b.sentByKarat(packets)
+	if err != nil {
+		return err
+	}
 	if err := wiretap.Only(sent, wiretap.SIP, wiretap.KeepAlive, wiretap.ZRTP); err != nil {
 		return err
 	}
@@ -159,6 +163,10 @@ func (r refusal) judge(b *bench) error {
 	if r.transport() == "udp" && len(wiretap.Of(sent, wiretap.SIP)) == 0 {
 		return errors.New("nothing of Karat's was recorded: the judgement would be empty")
 	}
-	b.note("sent %s", wiretap.Tally(sent))
+	if len(sent) == 0 {
+		b.note("sent no datagram, only TLS")
+	} else {
+		b.note("sent %s", wiretap.Tally(sent))
+	}
 	return nil
 }

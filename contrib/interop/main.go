@@ -131,14 +131,17 @@ func setupFailed(err error) int {
 	return exitSetup
 }
 
-// repository finds go.mod above the working directory.
+// speechDir holds the recordings that are spoken, in the repository.
+const speechDir = "testdata/speech"
+
+// repository finds the directory of the recordings above the working directory.
 func repository() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
 	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+		if _, err := os.Stat(filepath.Join(dir, speechDir)); err == nil {
 			return dir, nil
 		}
 		up := filepath.Dir(dir)

@@ -66,7 +66,7 @@ func runAll(ctx context.Context, o options, chosen []cell) []result {
 		running.Go(func() {
 			defer func() { <-slots }()
 			results[i] = runOutside(ctx, o, chosen[i], firstPort+i*lab.BlockSize)
-			printResult(os.Stdout, results[i], nameWidth(chosen))
+			fmt.Printf("%s  %-*s  %5.1fs\n", results[i].verdict(), nameWidth(chosen), chosen[i].name, results[i].elapsed.Seconds())
 		})
 	}
 	running.Wait()
@@ -178,12 +178,15 @@ func nameWidth(cells []cell) int {
 	return width
 }
 
-func printResult(w io.Writer, r result, width int) {
-	verdict := "pass"
+func (r result) verdict() string {
 	if r.Error != "" {
-		verdict = "FAIL"
+		return "FAIL"
 	}
-	fmt.Fprintf(w, "%s  %-*s  %5.1fs  %s\n", verdict, width, r.cell.name, r.elapsed.Seconds(), strings.Join(r.Notes, "; "))
+	return "pass"
+}
+
+func printResult(w io.Writer, r result, width int) {
+	fmt.Fprintf(w, "%s  %-*s  %5.1fs  %s\n", r.verdict(), width, r.cell.name, r.elapsed.Seconds(), strings.Join(r.Notes, "; "))
 	if r.Error != "" {
 		for line := range strings.Lines(r.Error) {
 			fmt.Fprintf(w, "      %s\n", strings.TrimRight(line, "\n"))

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 //go:embed baresip.tmpl
@@ -44,6 +45,8 @@ type Baresip struct {
 	ControlPort int
 	// Events are what its control port told, one JSON object on each line.
 	Events *Transcript
+	// Registered is when it was; SocketOpen when its SIP socket was.
+	Registered, SocketOpen time.Time
 
 	control net.Conn
 }
@@ -75,12 +78,17 @@ func (l *Lab) StartBaresip(ctx context.Context, c BaresipConfig) (*Baresip, erro
 	if err != nil {
 		return nil, err
 	}
+	if b.SocketOpen, err = b.WaitSocket(ctx, b.SIPPort); err != nil {
+		return nil, err
+	}
 	if err := b.connect(ctx); err != nil {
 		return nil, err
 	}
-	if _, err := b.Output.Wait(ctx, 0, reBaresipRegistered); err != nil {
+	registered, err := b.Output.Wait(ctx, 0, reBaresipRegistered)
+	if err != nil {
 		return nil, b.failed("register", err)
 	}
+	b.Registered = registered.At
 	return b, nil
 }
 

@@ -12,13 +12,16 @@ import (
 	"time"
 )
 
-// KaratConfig is how one Karat is set up: a user at a proxy.
+// KaratConfig is how one Karat is set up.
 type KaratConfig struct {
 	// Binary is the program, built from this repository.
-	Binary    string
-	User      string
+	Binary string
+	User   string
+	// Proxy to register at over Transport; nil means direct calls, at Listen.
 	Proxy     *Kamailio
 	Transport string
+	// Listen is an address such as udp:127.0.0.1:5060, and only for direct calls.
+	Listen string
 	// Speech is what it says: a WAV file.
 	Speech string
 	// Wrap is what runs it elsewhere, such as in another network namespace.
@@ -40,6 +43,9 @@ func (l *Lab) NewKarat(ctx context.Context, c KaratConfig) (*Karat, error) {
 		return nil, err
 	}
 	k := &Karat{KaratConfig: c, lab: l, home: home}
+	if c.Proxy == nil {
+		return k, nil
+	}
 	return k, k.addAccount(ctx)
 }
 
@@ -105,18 +111,30 @@ func (k *Karat) command(ctx context.Context, args ...string) ([]KaratEvent, erro
 // errNoPhone: nobody was talked to yet.
 var errNoPhone = errors.New("lab: karat knows no phone to verify")
 
+// AddContact names an address.
+func (k *Karat) AddContact(ctx context.Context, name, uri string) error {
+	_, err := k.command(ctx, "contacts", "add", name, uri)
+	return err
+}
+
 // Verify says, as its user would after the call, that the words of the last
-// call with the only phone it knows were the same.
-func (k *Karat) Verify(ctx context.Context) error {
+// call with the only phone it knows were the same; as names whose phone it is,
+// if not empty.
+func (k *Karat) Verify(ctx context.Context, as string) error {
 	phones, err := k.command(ctx, "contacts", "list")
 	if err != nil {
 		return err
 	}
 	for _, p := range phones {
-		if p.Phone != "" {
-			_, err := k.command(ctx, "verify", p.Phone)
-			return err
+		if p.Phone == "" {
+			continue
 		}
+		args := []string{"verify", p.Phone}
+		if as != "" {
+			args = append(args, "--as", as)
+		}
+		_, err := k.command(ctx, args...)
+		return err
 	}
 	return errNoPhone
 }
@@ -124,6 +142,9 @@ func (k *Karat) Verify(ctx context.Context) error {
 // KaratCall is a running "karat call" or "karat answer".
 type KaratCall struct {
 	*Process
+	// Registered is when it was; SocketOpen when it had a UDP socket.
+	Registered, SocketOpen time.Time
+
 	recording string
 }
 
@@ -137,10 +158,8 @@ type KaratEvent struct {
 	Hash         string    `json:"hash"`
 	Cipher       string    `json:"cipher"`
 	AuthTag      string    `json:"auth_tag"`
-	SASType      string    `json:"sas_type"`
 	Verified     bool      `json:"verified"`
-	Continuity   *bool     `json:"continuity"`
-	ElapsedMS    float64   `json:"elapsed_ms"`
+	Continuity   *bool     `json:"continuity"` // nil: it does not say
 	Private      bool      `json:"private"`
 	Why          string    `json:"why"`
 	Seconds      float64   `json:"seconds"`
@@ -157,19 +176,40 @@ func (k *Karat) Dial(ctx context.Context, uri string, talk time.Duration) (*Kara
 	return k.phone(ctx, "call", "--for", talk.String(), uri)
 }
 
-// Answer starts waiting for one call, and returns when it is registered.
+// Answer starts waiting for one call, and returns when it can be called.
 func (k *Karat) Answer(ctx context.Context) (*KaratCall, error) {
 	c, err := k.phone(ctx, "answer", "--auto", "--calls", "1")
 	if err != nil {
 		return nil, err
 	}
-	_, err = c.WaitEvent(ctx, "registered")
-	return c, err
+	if k.Proxy == nil || k.Transport == "udp" {
+		if c.SocketOpen, err = c.WaitSocket(ctx, 0); err != nil {
+			return nil, err
+		}
+	}
+	if k.Proxy == nil {
+		return c, nil
+	}
+	registered, err := c.Output.Wait(ctx, 0, eventLine("registered"))
+	if err != nil {
+		return nil, fmt.Errorf("lab: karat: %w: %s", err, c.Tail())
+	}
+	c.Registered = registered.At
+	return c, nil
+}
+
+// eventLine matches the JSON of one kind of event.
+func eventLine(kind string) *regexp.Regexp {
+	return regexp.MustCompile(`"event":"` + regexp.QuoteMeta(kind) + `"`)
 }
 
 func (k *Karat) phone(ctx context.Context, args ...string) (*KaratCall, error) {
 	recording := filepath.Join(k.home, fmt.Sprintf("heard-%d.wav", k.runs))
-	p, err := k.run(ctx, append([]string{"--mic", "file:" + k.Speech, "--speaker", "file:" + recording}, args...)...)
+	flags := []string{"--mic", "file:" + k.Speech, "--speaker", "file:" + recording}
+	if k.Listen != "" {
+		flags = append(flags, "--listen", k.Listen)
+	}
+	p, err := k.run(ctx, append(flags, args...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -178,8 +218,7 @@ func (k *Karat) phone(ctx context.Context, args ...string) (*KaratCall, error) {
 
 // WaitEvent waits for the first event of a kind.
 func (c *KaratCall) WaitEvent(ctx context.Context, kind string) (KaratEvent, error) {
-	re := regexp.MustCompile(`"event":"` + regexp.QuoteMeta(kind) + `"`)
-	m, err := c.Output.Wait(ctx, 0, re)
+	m, err := c.Output.Wait(ctx, 0, eventLine(kind))
 	if err != nil {
 		return KaratEvent{}, fmt.Errorf("lab: karat: %w: %s", err, c.Tail())
 	}
@@ -192,7 +231,7 @@ func (c *KaratCall) WaitEvent(ctx context.Context, kind string) (KaratEvent, err
 
 // Has tells whether an event of a kind has come by now.
 func (c *KaratCall) Has(kind string) bool {
-	_, yes := c.Output.Find(0, regexp.MustCompile(`"event":"`+regexp.QuoteMeta(kind)+`"`))
+	_, yes := c.Output.Find(0, eventLine(kind))
 	return yes
 }
 
@@ -216,9 +255,16 @@ func (c *KaratCall) WaitSecure(ctx context.Context) (Agreed, KaratEvent, error) 
 	e, err := c.WaitEvent(ctx, "secure")
 	return Agreed{
 		SAS: e.SAS, Verified: e.Verified, Cipher: e.Cipher, KeyAgreement: e.KeyAgreement,
-		Hash: e.Hash, AuthTag: e.AuthTag, SASType: e.SASType,
-		Elapsed: time.Duration(e.ElapsedMS * float64(time.Millisecond)),
+		Hash: e.Hash, AuthTag: e.AuthTag, SASType: sasType(e.SAS),
 	}, e, err
+}
+
+// sasType tells four characters (B32) from two words (B256).
+func sasType(sas string) string {
+	if len(strings.Fields(sas)) == 2 {
+		return "B256"
+	}
+	return "B32"
 }
 
 // Heard returns what its speaker file holds, when it has ended.

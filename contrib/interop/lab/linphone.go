@@ -43,7 +43,10 @@ type Linphone struct {
 	*Process
 	LinphoneConfig
 	// Log is its debug log, where the ZRTP exchange is described.
-	Log       *Transcript
+	Log *Transcript
+	// Registered is when it was; SocketOpen when its SIP socket was.
+	Registered, SocketOpen time.Time
+
 	SIPPort   int
 	RTPPort   int
 	VideoPort int
@@ -60,9 +63,7 @@ var (
 	reLinphoneToken      = regexp.MustCompile(`Call \d+ is fully encrypted and auth token is (.+)\.$`)
 	reLinphoneSecrets    = regexp.MustCompile(`ZRTP secrets on: SAS is (\S+) previously verified (yes|no)`)
 	reLinphoneChoices    = regexp.MustCompile(`ZRTP algo used during negotiation: Cipher: (\S+) - KeyAgreement: (\S+) - Hash: (\S+) - AuthTag: (\S+) - Sas Rendering: (.+)$`)
-	reLinphoneHello      = regexp.MustCompile(`ZRTP Send packet type Hello `)
 	reLinphoneEnded      = regexp.MustCompile(`Call \d+ with .* (ended|error)`)
-	reLinphoneVerified   = regexp.MustCompile(`Set ZRTP SAS verified`)
 )
 
 // StartLinphone starts a linphonec and returns when it is registered, or, when
@@ -91,13 +92,18 @@ func (l *Lab) StartLinphone(ctx context.Context, c LinphoneConfig) (*Linphone, e
 	if err != nil {
 		return nil, err
 	}
+	if p.SocketOpen, err = p.WaitSocket(ctx, p.SIPPort); err != nil {
+		return nil, err
+	}
 	if _, err := p.Output.Wait(ctx, 0, reLinphoneReady); err != nil {
 		return nil, p.failed("start", err)
 	}
 	if c.Proxy != nil {
-		if _, err := p.Log.Wait(ctx, 0, reLinphoneRegistered); err != nil {
+		registered, err := p.Log.Wait(ctx, 0, reLinphoneRegistered)
+		if err != nil {
 			return nil, p.failed("register", err)
 		}
+		p.Registered = registered.At
 	}
 	return p, p.command(ctx, "soundcard use files", reLinphoneFiles)
 }
@@ -194,7 +200,8 @@ func everyOther(samples []int16) []int16 {
 
 // MarkVerified says that the user has compared the SAS.
 func (p *Linphone) MarkVerified(ctx context.Context) error {
-	return p.command(ctx, "zrtp-set-verified 1", reLinphoneVerified)
+	// It answers by telling the token again.
+	return p.command(ctx, "zrtp-set-verified 1", reLinphoneToken)
 }
 
 // Agreed is what a phone says about a secure call. Algorithms have their ZRTP
@@ -203,8 +210,6 @@ type Agreed struct {
 	SAS                                          string
 	Verified                                     bool
 	Cipher, KeyAgreement, Hash, AuthTag, SASType string
-	// Elapsed from the first Hello sent; 0 when the phone does not say.
-	Elapsed time.Duration
 }
 
 // linphoneNames maps its log's words to the names of RFC 6189, Section 5.1.
@@ -213,7 +218,7 @@ var linphoneNames = map[string]string{
 	"ECDH-255": "X255", "X25519": "X255", "DHM-3072": "DH3k", "DHM-2048": "DH2k", "ECDH-448": "X448",
 	"SHA-256": "S256", "SHA-384": "S384",
 	"HMAC-SHA1-80": "HS80", "HMAC-SHA1-32": "HS32",
-	"PGP-WordList": "B256", "Base 32": "B32",
+	"PGP-WordList": "B256", "Base32": "B32",
 }
 
 func zrtpName(linphone string) string {
@@ -246,15 +251,11 @@ func (p *Linphone) WaitSecure(ctx context.Context, from CallMark) (Agreed, error
 	if !ok {
 		return Agreed{}, p.failed("secure call", fmt.Errorf("its log names no algorithms"))
 	}
-	a := Agreed{
+	return Agreed{
 		SAS: token.Groups[1], Verified: secrets.Groups[2] == "yes",
 		Cipher: zrtpName(choices.Groups[1]), KeyAgreement: zrtpName(choices.Groups[2]),
 		Hash: zrtpName(choices.Groups[3]), AuthTag: zrtpName(choices.Groups[4]), SASType: zrtpName(choices.Groups[5]),
-	}
-	if hello, ok := p.Log.Find(from.log, reLinphoneHello); ok {
-		a.Elapsed = secrets.At.Sub(hello.At)
-	}
-	return a, nil
+	}, nil
 }
 
 // Encrypted tells whether the call begun after from became secure by now.

@@ -123,7 +123,7 @@ func (c *Capture) add(at time.Time, from unix.Sockaddr, b []byte) {
 	if link, ok := from.(*unix.SockaddrLinklayer); ok && link.Pkttype == unix.PACKET_OUTGOING {
 		return
 	}
-	p, ok := parse(at, b)
+	p, ok := Parse(at, b)
 	if !ok || c.keep != nil && !c.keep(p) {
 		return
 	}

@@ -10,8 +10,7 @@ import (
 )
 
 // SentBy returns the packets that a phone sent which is known only by what it
-// is not: they come from none of these ports. Of a TCP connection with one of
-// the ports both directions are known by the port, and it has none in others.
+// is not: they come from none of these ports.
 func SentBy(packets []Packet, others []int) []Packet {
 	var sent []Packet
 	for _, p := range packets {
@@ -45,6 +44,18 @@ func Only(packets []Packet, allowed ...Class) error {
 // Datagrams leaves out TCP.
 func Datagrams(packets []Packet) []Packet {
 	return slices.DeleteFunc(slices.Clone(packets), func(p Packet) bool { return p.Stream })
+}
+
+// StreamsOnlyWith returns an error when there was a TCP connection with none of
+// these ports at either end: signalling has its servers, and nothing else is to
+// be connected.
+func StreamsOnlyWith(packets []Packet, servers []int) error {
+	for _, p := range packets {
+		if p.Stream && !slices.Contains(servers, int(p.From.Port())) && !slices.Contains(servers, int(p.To.Port())) {
+			return fmt.Errorf("wiretap: a TCP connection %v>%v that is no signalling", p.From, p.To)
+		}
+	}
+	return nil
 }
 
 // From returns what these ports sent.

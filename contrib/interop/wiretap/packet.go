@@ -39,9 +39,9 @@ const (
 	protoUDP = 17
 )
 
-// parse reads an IPv4 packet. Fragments do not occur on loopback, whose MTU is
+// Parse reads an IPv4 packet; false means it is neither UDP nor TCP. Fragments do not occur on loopback, whose MTU is
 // larger than any datagram of a call.
-func parse(at time.Time, b []byte) (Packet, bool) {
+func Parse(at time.Time, b []byte) (Packet, bool) {
 	if len(b) < 20 || b[0]>>4 != 4 {
 		return Packet{}, false
 	}
