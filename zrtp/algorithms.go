@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash"
 	"slices"
+	"strings"
 
 	"karat/zrtp/wire"
 )
@@ -60,7 +61,7 @@ func newOffer(a Algorithms) (offer, error) {
 	} {
 		for _, name := range kind.wanted {
 			algorithm := wire.Named(name)
-			if !slices.Contains(kind.usable, algorithm.Name()) {
+			if !slices.Contains(kind.usable, strings.TrimRight(name, " ")) {
 				return offer{}, fmt.Errorf("zrtp: there is no %s %q here", kind.name, name)
 			}
 			if slices.Contains(*kind.into, algorithm) {

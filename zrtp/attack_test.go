@@ -1,0 +1,499 @@
+package zrtp
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"karat/internal/secret"
+	"karat/zrtp/wire"
+)
+
+// tamper changes all messages of one type on their way.
+func (l *link) tamper(typ wire.Type, change func(from *end, msg []byte) []byte) {
+	l.filter = func(from *end, _ int, pkt []byte) []arrival {
+		p, err := wire.ParsePacket(pkt)
+		if err == nil && wire.TypeOf(p.Message) == typ {
+			p.Message = change(from, bytes.Clone(p.Message))
+			pkt = wire.AppendPacket(nil, p)
+		}
+		return []arrival{{pkt: pkt}}
+	}
+}
+
+// tampered runs a call in which all messages of one type are changed, and
+// returns whoever received them.
+func tampered(t *testing.T, a, b Config, typ wire.Type, change func(from *end, msg []byte) []byte) (*link, *end) {
+	t.Helper()
+	l := newLink(t, a, b)
+	var victim *end
+	l.tamper(typ, func(from *end, msg []byte) []byte {
+		if victim == nil {
+			victim = l.other(from)
+		}
+		return change(from, msg)
+	})
+	l.start()
+	l.run(30 * time.Second)
+	if victim == nil {
+		t.Fatalf("no %s was sent", typ)
+	}
+	return l, victim
+}
+
+// changeDHPart changes a DHPart and seals it again, as its sender could.
+func changeDHPart(t *testing.T, change func(d *wire.DHPart)) func(*end, []byte) []byte {
+	return func(from *end, msg []byte) []byte {
+		d, err := wire.ParseDHPart(msg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(&d)
+		return seal(d.Append(nil), from.chain.h0)
+	}
+}
+
+// Attack A1, CVE-2016-6271: a DHPart2 other than the one committed to. Section
+// 4.4.1.2: Error 0x62, and no Confirm1.
+func TestBrokenCommitment(t *testing.T) {
+	a, b := configs()
+	for name, change := range map[string]func(d *wire.DHPart){
+		"another public value": func(d *wire.DHPart) { d.PublicValue[5] ^= 1 },
+		"another rs1ID":        func(d *wire.DHPart) { d.RS1ID[0] ^= 1 },
+		"another auxsecretID":  func(d *wire.DHPart) { d.AuxID[0] ^= 1 },
+	} {
+		l, responder := tampered(t, a, b, wire.TypeDHPart2, changeDHPart(t, change))
+		t.Log(name)
+		wantCode(t, l.wantFailed(responder), wire.CodeBadCommitment)
+		if slices.Contains(responder.types(), wire.TypeConfirm1) {
+			t.Error("Confirm1 was sent")
+		}
+	}
+}
+
+// weakValues are public values that make the result predictable (attack A2).
+func weakValues() map[string]map[string][]byte {
+	below, prime, over := modulus3072, modulus3072, bytes.Repeat([]byte{0xff}, 384)
+	below[383]--
+	one := make([]byte, 384)
+	one[383] = 1
+	return map[string]map[string][]byte{
+		"DH3k": {"0": make([]byte, 384), "1": one, "p-1": below[:], "p": prime[:], "2^3072-1": over},
+		"X255": {
+			"0": make([]byte, 32),
+			"1": append([]byte{1}, make([]byte, 31)...),
+			// RFC 7748, Section 6.1: the all-zero result; p-1, p and p+1.
+			"p-1": append(append([]byte{0xec}, bytes.Repeat([]byte{0xff}, 30)...), 0x7f),
+			"p":   append(append([]byte{0xed}, bytes.Repeat([]byte{0xff}, 30)...), 0x7f),
+			"p+1": append(append([]byte{0xee}, bytes.Repeat([]byte{0xff}, 30)...), 0x7f),
+			"order 8": {
+				0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f, 0xc4, 0x6a,
+				0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49, 0xb8, 0x00,
+			},
+		},
+	}
+}
+
+// Sections 4.4.1.2 and 4.4.1.3: a weak public value is Error 0x61, at both ends.
+// The responder sees it under a commitment that fits.
+func TestWeakPublicValues(t *testing.T) {
+	for ka, values := range weakValues() {
+		for name, value := range values {
+			t.Run(ka+"/"+name, func(t *testing.T) {
+				a, b := configs()
+				a.Algorithms = Algorithms{KeyAgreements: []string{ka}}
+				b.Algorithms = a.Algorithms
+				weak := changeDHPart(t, func(d *wire.DHPart) { d.PublicValue = value })
+				l, initiator := tampered(t, a, b, wire.TypeDHPart1, weak)
+				wantCode(t, l.wantFailed(initiator), wire.CodeBadPublicValue)
+				if slices.Contains(initiator.types(), wire.TypeDHPart2) {
+					t.Error("DHPart2 was sent")
+				}
+				testWeakInitiator(t, a, b, value)
+			})
+		}
+	}
+}
+
+func testWeakInitiator(t *testing.T, a, b Config, value []byte) {
+	l := newLink(t, a, b)
+	for _, e := range []*end{l.a, l.b} { // whoever becomes initiator
+		e.Start(l.now)
+		e.x.suite = e.offer.choose(e.offer)
+		e.x.kaFor, e.x.ka = e.x.suite, weakHalf(value)
+		l.drain(e)
+	}
+	// The responder draws a value of its own, not to be caught first.
+	l.tamper(wire.TypeDHPart1, func(from *end, msg []byte) []byte {
+		d, _ := wire.ParseDHPart(msg)
+		good, err := newKeyAgreement(from.x.suite, testRand(9))
+		if err != nil {
+			t.Fatal(err)
+		}
+		from.x.ka = good
+		d.PublicValue = good.public()
+		sealed := seal(d.Append(nil), from.chain.h0)
+		from.x.dhPart1 = sealed
+		return sealed
+	})
+	l.run(5 * time.Second)
+	responder := l.a
+	if l.a.x.role == Initiator {
+		responder = l.b
+	}
+	wantCode(t, l.wantFailed(responder), wire.CodeBadPublicValue)
+	if slices.Contains(responder.types(), wire.TypeConfirm1) {
+		t.Error("Confirm1 was sent")
+	}
+}
+
+// A public value that is fixed.
+type weakHalf []byte
+
+func (w weakHalf) public() []byte                     { return w }
+func (w weakHalf) agree([]byte) (secret.Bytes, error) { return secret.Copy(w), nil }
+func (w weakHalf) wipe()                              {}
+
+// A public value of the wrong length, from the peer.
+func TestPublicValueLength(t *testing.T) {
+	a, b := configs()
+	for _, n := range []int{4, 28, 36, 384} {
+		l, initiator := tampered(t, a, b, wire.TypeDHPart1, changeDHPart(t, func(d *wire.DHPart) {
+			d.PublicValue = make([]byte, n)
+		}))
+		wantCode(t, l.wantFailed(initiator), wire.CodeMalformed)
+	}
+}
+
+// changeCommit changes a Commit and seals it again.
+func changeCommit(t *testing.T, change func(c *wire.Commit)) func(*end, []byte) []byte {
+	return func(from *end, msg []byte) []byte {
+		c, err := wire.ParseCommit(msg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(&c)
+		return seal(c.Append(nil), from.chain.h1)
+	}
+}
+
+// Attack A19: an algorithm that was not offered: Error 0x51 to 0x55.
+func TestCommitChoosesTheUnoffered(t *testing.T) {
+	for code, change := range map[wire.ErrorCode]func(c *wire.Commit){
+		wire.CodeHash:         func(c *wire.Commit) { c.Hash = "N256" },
+		wire.CodeCipher:       func(c *wire.Commit) { c.Cipher = "2FS3" },
+		wire.CodeKeyAgreement: func(c *wire.Commit) { c.KeyAgreement = "DH2k" },
+		wire.CodeAuthTag:      func(c *wire.Commit) { c.AuthTag = "SK64" },
+		wire.CodeSAS:          func(c *wire.Commit) { c.SAS = "B10D" },
+		wire.CodeHelloMismatch: func(c *wire.Commit) { // Section 5.4: the ZID of the Hello
+			c.ZID[0] ^= 1
+		},
+		wire.CodeNoSharedSecret: func(c *wire.Commit) { // Section 4.4.3.1: no session key
+			c.KeyAgreement = wire.Mult
+		},
+	} {
+		a, b := configs()
+		l := newLink(t, a, b)
+		l.tamper(wire.TypeCommit, changeCommit(t, func(c *wire.Commit) {
+			change(c)
+			c.HVI[0] = 0xff // prevails
+		}))
+		l.start()
+		l.run(time.Second)
+		wantCode(t, l.wantFailed(l.a), code)
+		wantCode(t, l.wantFailed(l.b), code)
+	}
+}
+
+// A choice within the implied algorithms only counts if it was offered: S384 is
+// not, where the configuration names S256 alone.
+func TestCommitChoosesTheUnconfigured(t *testing.T) {
+	a, b := configs()
+	a.Algorithms = Algorithms{Hashes: []string{"S256"}, KeyAgreements: []string{"DH3k"}}
+	l := newLink(t, a, b)
+	l.tamper(wire.TypeCommit, changeCommit(t, func(c *wire.Commit) { c.KeyAgreement, c.HVI[0] = wire.X255, 0xff }))
+	l.start()
+	l.run(time.Second)
+	wantCode(t, l.wantFailed(l.a), wire.CodeKeyAgreement)
+}
+
+// Section 4.2: a Preshared Commit is discarded, and the DH Commit proceeds.
+func TestPresharedCommitIsDiscarded(t *testing.T) {
+	a, b := configs()
+	l := newLink(t, a, b)
+	l.tamper(wire.TypeCommit, func(from *end, msg []byte) []byte {
+		if from != l.b {
+			return msg
+		}
+		return changeCommit(t, func(c *wire.Commit) {
+			c.KeyAgreement = wire.Prsh
+			c.Nonce = [16]byte(bytes.Repeat([]byte{0xff}, 16))
+		})(from, msg)
+	})
+	l.b.x.hvi = [32]byte{}
+	l.start()
+	l.run(100 * ms)
+	if count[Failed](l.a) > 0 || l.a.state == stateDHPart1 {
+		t.Errorf("took it: %s", l.a.story())
+	}
+}
+
+// Section 8.1.1 (attack A22): each MAC is checked when its key comes out, and a
+// wrong one is a security exception, never a random error.
+func TestLateMACs(t *testing.T) {
+	breakMAC := func(_ *end, msg []byte) []byte { msg[len(msg)-1] ^= 1; return msg }
+	for _, tc := range []struct {
+		typ  wire.Type
+		code wire.ErrorCode
+	}{
+		{wire.TypeHello, wire.CodeHelloMismatch},
+		{wire.TypeDHPart1, wire.CodeBadConfirmMAC},
+	} {
+		a, b := configs()
+		l, victim := tampered(t, a, b, tc.typ, breakMAC)
+		f := l.wantFailed(victim)
+		if tc.typ == wire.TypeDHPart1 {
+			// The change is in total_hash too, so that the keys differ: Confirm1
+			// cannot be opened, which only time can tell from a stranger's.
+			wantCode(t, f, tc.code)
+			continue
+		}
+		wantCode(t, f, tc.code)
+		if !errors.Is(f.Err, ErrMessageMAC) {
+			t.Errorf("%s: failed with %v, want ErrMessageMAC", tc.typ, f.Err)
+		}
+	}
+}
+
+// The same, where only the MAC tells: the sender itself made it wrong.
+func TestLateMACOfASenderWhoLies(t *testing.T) {
+	for _, lie := range []struct {
+		typ  wire.Type
+		do   func(e *end)
+		code wire.ErrorCode
+	}{
+		{wire.TypeCommit, func(e *end) { e.x.commit[len(e.x.commit)-1] ^= 1 }, wire.CodeBadCommitment},
+		{wire.TypeDHPart1, func(e *end) { e.x.dhPart1[len(e.x.dhPart1)-1] ^= 1 }, wire.CodeBadConfirmMAC},
+	} {
+		a, b := configs()
+		l := newLink(t, a, b)
+		var victim *end
+		l.filter = func(from *end, _ int, pkt []byte) []arrival {
+			if messageType(pkt) == lie.typ {
+				lie.do(from)
+				p, _ := wire.ParsePacket(pkt)
+				p.Message = bytes.Clone(p.Message)
+				p.Message[len(p.Message)-1] ^= 1
+				pkt = wire.AppendPacket(nil, p)
+			}
+			return []arrival{{pkt: pkt}}
+		}
+		l.start()
+		l.run(5 * time.Second)
+		for _, e := range []*end{l.a, l.b} {
+			if f, ok := find[Failed](e); ok && !f.ByPeer && errors.Is(f.Err, ErrMessageMAC) {
+				victim = e
+				wantCode(t, f, lie.code)
+			}
+		}
+		if victim == nil {
+			t.Errorf("%s: nobody noticed\n%s\n%s", lie.typ, l.a.story(), l.b.story())
+		}
+	}
+}
+
+// Attack A23 and Section 4.6: a Confirm changed on its way is Error 0x70, and
+// there are no keys.
+func TestConfirmChanged(t *testing.T) {
+	a, b := configs()
+	for _, typ := range []wire.Type{wire.TypeConfirm1, wire.TypeConfirm2} {
+		for at := 12; at < 76; at += 3 { // MAC, IV, H0, flags, expiry
+			l, victim := tampered(t, a, b, typ, func(_ *end, msg []byte) []byte { msg[at] ^= 0x10; return msg })
+			if typ == wire.TypeConfirm2 || at < 20 || at >= 52 {
+				wantCode(t, l.wantFailed(victim), wire.CodeBadConfirmMAC)
+			} else {
+				l.wantFailed(victim)
+			}
+		}
+	}
+}
+
+// Section 9 (attacks A20, A22): messages from strangers who know the SSRC, but
+// not the hash chain, by the thousand, beside a true exchange.
+func TestBogusFlood(t *testing.T) {
+	for seed := range byte(8) {
+		a, b := configs()
+		a.Rand = testRand(seed)
+		l := newLink(t, a, b)
+		l.delay = 20 * ms
+		hello := parseHello(t, l.b.Session)
+		l.filter = func(from *end, n int, pkt []byte) []arrival {
+			if n > 2 { // else answers to the flood would bring more of it
+				return []arrival{{pkt: pkt}}
+			}
+			arrivals := []arrival{}
+			for i := range 100 {
+				at := time.Duration(i) * ms
+				for _, m := range bogus(hello, byte(i)) {
+					arrivals = append(arrivals, arrival{packet(from.cfg.SSRC, m), at})
+				}
+			}
+			return append(arrivals, arrival{pkt: pkt})
+		}
+		l.a.ExpectHello([]string{l.b.HelloHash()})
+		l.b.ExpectHello([]string{l.a.HelloHash()})
+		l.start()
+		l.run(20 * time.Second)
+		l.wantSecure()
+		if n := len(l.a.sent) + len(l.b.sent); n > 20_000 {
+			t.Errorf("%d packets sent", n)
+		}
+	}
+}
+
+// bogus are messages that anyone could send.
+func bogus(hello wire.Hello, i byte) []wire.Message {
+	hello.H3[0] ^= i | 1
+	return []wire.Message{
+		hello,
+		wire.Commit{KeyAgreement: wire.X255, Hash: wire.S256, Cipher: wire.AES1, AuthTag: wire.HS32, SAS: wire.B32, H2: [32]byte{i}},
+		wire.DHPart{Part: 1, H1: [32]byte{i}, PublicValue: make([]byte, 32)},
+		wire.DHPart{Part: 2, H1: [32]byte{i}, PublicValue: make([]byte, 32)},
+		wire.Confirm{Part: 1, Encrypted: bytes.Repeat([]byte{i}, 40)},
+		wire.Confirm{Part: 2, Encrypted: bytes.Repeat([]byte{i}, 40)},
+		wire.Error{Code: wire.ErrorCode(i)},
+		wire.ErrorACK{}, wire.ClearACK{}, wire.RelayACK{},
+		wire.Raw{Preamble: 0x505a, Length: 3, Type: "Nonsense"},
+		wire.Raw{Preamble: 0x505a, Length: 99, Type: wire.TypeDHPart1},
+	}
+}
+
+// A false HelloACK from a stranger's SSRC does not silence our Hello for good.
+func TestFalseHelloACK(t *testing.T) {
+	a, b := configs()
+	l := newLink(t, a, b)
+	l.a.Start(l.now)
+	l.drain(l.a)
+	l.inject(l.a, packet(0x666, wire.HelloACK{}), 0)
+	l.run(time.Second)
+	l.b.Start(l.now)
+	l.drain(l.b)
+	l.run(5 * time.Second)
+	l.wantSecure()
+}
+
+// Acknowledgements that come out of turn, beside every packet, have no effect.
+func TestMessagesOutOfTurn(t *testing.T) {
+	a, b := configs()
+	l := newLink(t, a, b)
+	l.filter = func(from *end, n int, pkt []byte) []arrival {
+		arrivals := []arrival{{pkt: pkt}}
+		for _, m := range []wire.Message{wire.Conf2ACK{}, wire.ErrorACK{}, wire.ClearACK{}, wire.PingACK{Version: version}} {
+			arrivals = append([]arrival{{pkt: packet(from.cfg.SSRC, m)}}, arrivals...)
+		}
+		return arrivals
+	}
+	l.start()
+	l.run(5 * time.Second)
+	l.wantSecure()
+}
+
+// Section 4.7.1: an Error is acknowledged at once, believed when nothing better
+// follows, and means nothing once the keys are confirmed.
+func TestError(t *testing.T) {
+	a, b := configs()
+	l := newLink(t, a, b)
+	l.a.Start(l.now)
+	l.drain(l.a)
+	l.inject(l.a, packet(b.SSRC, wire.Error{Code: wire.CodeServiceUnavailable}), 10*ms)
+	l.run(1509 * ms)
+	if types := l.a.types(); !slices.Contains(types, wire.TypeErrorACK) {
+		t.Errorf("no ErrorACK: %q", types)
+	}
+	if count[Failed](l.a) > 0 {
+		t.Error("believed at once")
+	}
+	l.run(1 * ms)
+	f := l.wantFailed(l.a)
+	wantCode(t, f, wire.CodeServiceUnavailable)
+	if !f.ByPeer || slices.Contains(l.a.types(), wire.TypeError) {
+		t.Errorf("failed with %+v: %s", f, l.a.story())
+	}
+
+	secure := newLink(t, a, b)
+	secure.start()
+	secure.run(time.Second)
+	secure.inject(secure.a, packet(b.SSRC, wire.Error{Code: wire.CodeTimeout}), 0)
+	secure.run(10 * time.Second)
+	secure.wantSecure()
+	if count[Failed](secure.a) > 0 {
+		t.Error("an Error ended a secure session")
+	}
+}
+
+// Section 4.7.2 (attack A13): GoClear is refused with 0x100, whoever sends it.
+func TestGoClearIsRefused(t *testing.T) {
+	a, b := configs()
+	l := newLink(t, a, b)
+	l.start()
+	l.run(time.Second)
+	n := len(l.a.sent)
+	l.inject(l.a, packet(b.SSRC, wire.GoClear{}), 0)
+	l.run(time.Second)
+	p, _ := wire.ParsePacket(l.a.sent[n])
+	if e, err := wire.ParseError(p.Message); err != nil || e.Code != wire.CodeGoClearRefused || len(l.a.sent) != n+1 {
+		t.Errorf("answered %s", l.a.story())
+	}
+	if l.a.state != stateSecure || count[Failed](l.a) > 0 {
+		t.Error("left the secure state")
+	}
+}
+
+// Section 7.3 (attack A14): a relayed SAS is acknowledged and changes nothing.
+func TestSASRelayIsNotShown(t *testing.T) {
+	a, b := configs()
+	l := newLink(t, a, b)
+	h := parseHello(t, l.b.Session)
+	h.MiTM = true
+	l.b.hello = seal(h.Append(nil), l.b.chain.h2)
+	l.start()
+	l.run(time.Second)
+	n, events := len(l.a.sent), len(l.a.events)
+	l.inject(l.a, packet(b.SSRC, wire.SASRelay{Encrypted: make([]byte, 40)}), 0)
+	l.run(time.Second)
+	if got := l.a.types()[n:]; !slices.Equal(got, []wire.Type{wire.TypeRelayACK}) || len(l.a.events) != events {
+		t.Errorf("answered %q", got)
+	}
+}
+
+// Sections 5.15 and 5.16: a Ping is answered in every state.
+func TestPing(t *testing.T) {
+	a, b := configs()
+	l := newLink(t, a, b)
+	ask := func() wire.PingACK {
+		n := len(l.a.sent)
+		l.inject(l.a, packet(b.SSRC, wire.Ping{Version: "1.10", EndpointHash: [8]byte{7}}), 0)
+		l.run(0)
+		p, _ := wire.ParsePacket(l.a.sent[n])
+		ack, err := wire.ParsePingACK(p.Message)
+		if err != nil {
+			t.Fatalf("%s: %v", l.a.state, err)
+		}
+		return ack
+	}
+	l.a.Start(l.now)
+	l.drain(l.a)
+	first := ask()
+	if first.Version != "1.10" || first.ReceivedHash != [8]byte{7} || first.ReceivedSSRC != b.SSRC || first.EndpointHash == [8]byte{} {
+		t.Errorf("answered %+v", first)
+	}
+	l.b.Start(l.now)
+	l.drain(l.b)
+	l.run(time.Second)
+	l.wantSecure()
+	if again := ask(); again != first {
+		t.Errorf("answered %+v, then %+v", first, again)
+	}
+}
