@@ -253,8 +253,13 @@ func (c *Call) send(req *sip.Request) {
 }
 
 func (c *Call) respond(req *sip.Request, res *sip.Response) {
-	if tx := c.served[req]; tx != nil {
-		c.agent.stack.respond(tx, res)
+	tx := c.served[req]
+	if tx == nil {
+		return
+	}
+	c.agent.stack.respond(tx, res)
+	if res.StatusCode >= 200 && req.Method != sip.INVITE {
+		delete(c.served, req) // a 2xx to an INVITE is repeated by us, the rest by sipgo
 	}
 }
 

@@ -24,7 +24,16 @@ type stack struct {
 	transactions *sip.TransactionLayer
 	tcp, tls     *yield
 	wg           sync.WaitGroup
+
+	mu    sync.Mutex // guards what follows
+	udp   map[string]*replies
+	ended []string // keys of UDP flows that are gone, oldest first
 }
+
+// maxEnded is how many UDP flows that are gone are remembered: a request that
+// came over one may still be handled, and must not be answered over a socket
+// that sipgo opens for want of the old one.
+const maxEnded = 16
 
 // flowHost and peerHost are the two ends of a flow as sipgo knows them; the
 // port is the flow's number.
@@ -37,19 +46,9 @@ var (
 // answer CANCELs itself, with a tag and a shape of its own.
 const cancelMethod sip.RequestMethod = "CANCEL*"
 
-// Two settings of sipgo are variables of its package only.
-func init() {
-	// It logs whole messages: numbers and bodies have no place in logs.
-	sip.SetDefaultLogger(slog.New(slog.DiscardHandler))
-	// It refuses to send any larger message over UDP, responses too; the limit
-	// for requests is ours (maxDatagram).
-	sip.UDPMTUSize = 1 << 16
-}
-
-// maxDatagram bounds an INVITE over UDP. RFC 3261, Section 18.1.1: a request
-// larger than 1300 bytes MUST be sent over a congestion controlled transport;
-// in fragments it often does not arrive.
-const maxDatagram = 1300
+// sipgo logs whole messages, some of it through a logger of its package only:
+// numbers and bodies have no place in logs.
+func init() { sip.SetDefaultLogger(slog.New(slog.DiscardHandler)) }
 
 // newStack makes a stack. request gets each request with its transaction, ack
 // each ACK, in the order in which they came.
@@ -62,7 +61,7 @@ func newStack(ack func(*sip.Request), request func(*sip.Request, *sip.ServerTx))
 		PreferGo: true,
 		Dial:     func(context.Context, string, string) (net.Conn, error) { return nil, errBlocked },
 	}
-	s := &stack{tcp: newYield(), tls: newYield()}
+	s := &stack{tcp: newYield(), tls: newYield(), udp: make(map[string]*replies)}
 	s.transport = sip.NewTransportLayer(resolver, newParser(), nil,
 		sip.WithTransportLayerLogger(quiet),
 		sip.WithTransportLayerTransports(sip.TransportsConfig{
@@ -72,6 +71,7 @@ func newStack(ack func(*sip.Request), request func(*sip.Request, *sip.ServerTx))
 	// Ours comes first, in the goroutine that read the message: sipgo starts one
 	// for each message and so loses their order.
 	s.transport.OnMessage(func(msg sip.Message) {
+		s.own(msg)
 		req, ok := msg.(*sip.Request)
 		switch {
 		case ok && req.Method == sip.ACK:
@@ -113,7 +113,11 @@ func (s *stack) add(f *flow) error {
 	var err error
 	switch f.kind {
 	case udp:
-		s.wg.Go(func() { _ = s.transport.ServeUDP(&packets{f}) })
+		s.remember(f)
+		s.wg.Go(func() {
+			_ = s.transport.ServeUDP(&packets{f})
+			s.forget(f)
+		})
 	case tcp:
 		err = s.tcp.give(&streamReader{stream: &stream{f}})
 	case overTLS:
@@ -130,12 +134,66 @@ func (s *stack) add(f *flow) error {
 	}
 }
 
+// replies is the connection that responses to requests of a UDP flow take. It
+// stands in sipgo's pool in place of sipgo's own, which vanishes with the socket.
+type replies struct{ f *flow }
+
+// WriteMsg sends a response.
+func (r *replies) WriteMsg(msg sip.Message) error {
+	if r.f.closed() {
+		return ErrNoFlow
+	}
+	to, err := netip.ParseAddrPort(msg.Destination())
+	if err != nil {
+		return ErrNoFlow
+	}
+	_, err = (&packets{r.f}).WriteTo([]byte(msg.String()), net.UDPAddrFromAddrPort(to))
+	return err
+}
+
+// LocalAddr is made up.
+func (r *replies) LocalAddr() net.Addr { return net.UDPAddrFromAddrPort(r.f.key()) }
+
+// Ref and its like count nothing: the flow is ours to close.
+func (r *replies) Ref(int) int { return 1 }
+
+// TryClose does nothing.
+func (r *replies) TryClose() (int, error) { return 1, nil }
+
+// Close does nothing.
+func (r *replies) Close() error { return nil }
+
+func (s *stack) remember(f *flow) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.udp[f.peerKey().String()] = &replies{f}
+}
+
+// own puts our connection into sipgo's pool: sipgo has just put its own there,
+// in the same goroutine, and does so once for each flow.
+func (s *stack) own(msg sip.Message) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.udp[msg.Source()]; r != nil {
+		s.transport.Pool("udp").Add(msg.Source(), r)
+	}
+}
+
+// forget drops the oldest of the flows that are gone.
+func (s *stack) forget(f *flow) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = append(s.ended, f.peerKey().String())
+	if len(s.ended) > maxEnded {
+		delete(s.udp, s.ended[0])
+		s.transport.Pool("udp").Delete(s.ended[0])
+		s.ended = s.ended[1:]
+	}
+}
+
 // request starts a client transaction on a flow. to is used on a socket without
 // a fixed peer. Each response goes to each, in order; closed is called last.
 func (s *stack) request(f *flow, req *sip.Request, to netip.AddrPort, each func(*sip.Response), closed func(error)) error {
-	if f.kind == udp && req.Method == sip.INVITE && len(req.String()) > maxDatagram {
-		return ErrTooLarge
-	}
 	f.address(req, to)
 	ctx := context.Background() // nothing below blocks on it: the flow exists or not
 	tx, err := s.transactions.NewClientTransaction(ctx, req)
@@ -172,6 +230,8 @@ func wireError(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, sip.ErrUDPMTUCongestion):
+		return ErrTooLarge
 	case errors.Is(err, sip.ErrTransactionTimeout):
 		return ErrNoResponse
 	case errors.Is(err, sip.ErrTransactionTerminated), errors.Is(err, sip.ErrTransactionCanceled):
