@@ -102,8 +102,11 @@ func (s *Session) makeKeyAgreement() error {
 		s.x.ka.wipe()
 	}
 	ka, err := newKeyAgreement(s.x.suite, s.cfg.Rand)
+	if err != nil {
+		return err
+	}
 	s.x.ka, s.x.kaFor = ka, s.x.suite
-	return err
+	return nil
 }
 
 // commitment is the hvi.
