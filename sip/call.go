@@ -67,10 +67,10 @@ func (a *Agent) newCall(f *flow) *Call {
 // Events tells what happens; it is closed after the last event.
 func (c *Call) Events() <-chan CallEvent { return c.events }
 
-// ID is a random identifier of the call on this machine.
+// ID is a random identifier of the call, made here (our tag).
 func (c *Call) ID() string {
-	id, _ := c.machine.ID()
-	return id
+	_, tag := c.machine.ID()
+	return tag
 }
 
 // Peer is who the other side says it is: nothing proves it.
