@@ -1,6 +1,7 @@
 package zrtp
 
 import (
+	"errors"
 	"time"
 
 	"karat/zrtp/wire"
@@ -28,11 +29,12 @@ func (s *Session) suspect(now time.Time, f Failed) {
 func (s *Session) believe(now time.Time) {
 	failure := s.doubt.failure
 	s.doubt = doubt{}
-	if fault, ok := failure.Err.(*ProtocolError); ok && !failure.ByPeer {
-		s.fail(now, fault)
+	var fault *ProtocolError
+	if failure.ByPeer || !errors.As(failure.Err, &fault) {
+		s.abandon(failure)
 		return
 	}
-	s.abandon(failure)
+	s.fail(now, fault)
 }
 
 // fail ends the session and tells the peer why.

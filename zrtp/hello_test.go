@@ -168,9 +168,15 @@ func TestVersions(t *testing.T) {
 		version string
 		want    string
 	}{
-		{"1.10", "commit"}, {"1.1Z", "commit"}, {"1.1 ", "commit"},
-		{"9.90", "ignore"}, {"2.00", "ignore"}, {"1.20", "ignore"},
-		{"0.90", "error"}, {"1.00", "error"}, {"0.85", "error"},
+		{"1.10", "commit"},
+		{"1.1Z", "commit"},
+		{"1.1 ", "commit"},
+		{"9.90", "ignore"},
+		{"2.00", "ignore"},
+		{"1.20", "ignore"},
+		{"0.90", "error"},
+		{"1.00", "error"},
+		{"0.85", "error"},
 	} {
 		t.Run(tc.version, func(t *testing.T) {
 			l := hostileHello(t, func(h *wire.Hello) { h.Version = tc.version })

@@ -24,7 +24,9 @@ type Config struct {
 	// a Hello that matches none of them ends the session (Section 8.1).
 	PeerHelloHashes []string
 	// Retained returns what is kept about the peer with this ZID; false for a
-	// ZID never met. It is called at most once and must not block.
+	// ZID never met. It is called at most once and must not block. The secrets
+	// stay the caller's: the Session wipes copies of its own. Nil means that
+	// nothing is ever kept.
 	Retained func(peer ZID) (Retained, bool)
 	// Expiry is our cache expiration interval for the new retained secret, in
 	// seconds on the wire: 0 keeps nothing, ExpiryNever keeps it for ever.
@@ -62,6 +64,17 @@ const (
 	Responder
 )
 
+func (r Role) String() string {
+	switch r {
+	case Initiator:
+		return "initiator"
+	case Responder:
+		return "responder"
+	case RoleUnknown:
+	}
+	return "role unknown"
+}
+
 // Event is something that the owner of a Session must hear of. The types are
 // PeerHello, Mismatch, KeysAgreed, Secure and Failed.
 type Event interface{ event() }
@@ -93,11 +106,12 @@ type Secure struct {
 	// SAS as it is read out: four base32 characters or two PGP words.
 	SAS string
 	// The five choices, by their four-character names of Section 5.1.2 to 5.1.6
-	// ("X255", "S384", "AES3", "HS80", "B256").
+	// ("X255", "S384", "AES3", "HS80", "B256"; "B32" without its space).
 	KeyAgreement, Hash, Cipher, AuthTag, SASType string
 	// Continuity: a retained secret matched, so this is the same peer as before.
 	Continuity bool
-	// Known: the ZID was known (Known without Continuity is a Mismatch).
+	// Known: the ZID was known, with a secret that has not expired (Known without
+	// Continuity is a Mismatch).
 	Known bool
 	// Verified: both V flags are set (Section 7.1).
 	Verified bool

@@ -56,11 +56,21 @@ func FuzzParseConfirmed(f *testing.F) {
 
 func seeds() []Message {
 	return []Message{
-		testHello(), HelloACK{}, testCommit(X255), testCommit(Mult), testCommit(Prsh),
-		testDHPart(1, 8), testDHPart(2, 96), Confirm{Part: 1, Encrypted: make([]byte, 40)},
-		Confirm{Part: 2, Encrypted: make([]byte, 48)}, Conf2ACK{}, Error{CodeTimeout}, ErrorACK{},
-		GoClear{}, ClearACK{}, SASRelay{Encrypted: make([]byte, 40)}, RelayACK{},
-		Ping{Version: "1.10"}, PingACK{Version: "1.10"},
+		testHello(),
+		HelloACK{},
+		testCommit(X255), testCommit(Mult), testCommit(Prsh),
+		testDHPart(1, 8), testDHPart(2, 96),
+		Confirm{Part: 1, Encrypted: make([]byte, 40)},
+		Confirm{Part: 2, Encrypted: make([]byte, 48)},
+		Conf2ACK{},
+		Error{CodeTimeout},
+		ErrorACK{},
+		GoClear{},
+		ClearACK{},
+		SASRelay{Encrypted: make([]byte, 40)},
+		RelayACK{},
+		Ping{Version: "1.10"},
+		PingACK{Version: "1.10"},
 		Raw{Preamble: preamble, Length: 4, Type: "Unknown ", Body: make([]byte, 4)},
 	}
 }
