@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -49,7 +51,7 @@ func (d *dialer) connect(ctx context.Context, kind transport, remote netip.AddrP
 	}
 	conn, err := d.network.Dial(ctx, "tcp", remote.String())
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+		return nil, unreachable(err)
 	}
 	if kind == overTLS {
 		secured := tls.Client(conn, d.config(names))
@@ -69,7 +71,7 @@ func (d *dialer) connect(ctx context.Context, kind transport, remote netip.AddrP
 func (d *dialer) socket(ctx context.Context, remote netip.AddrPort) (*flow, error) {
 	local, err := d.network.LocalFor(remote.Addr())
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+		return nil, unreachable(err)
 	}
 	socket, err := d.network.ListenPacket(ctx, "udp", netip.AddrPortFrom(local, 0).String())
 	if err != nil {
@@ -79,6 +81,18 @@ func (d *dialer) socket(ctx context.Context, remote netip.AddrPort) (*flow, erro
 	f := newFlow(udp, d.numbers.next(), bound, remote)
 	f.socket = socket
 	return f, nil
+}
+
+// unreachable says why something cannot be reached, without the addresses.
+func unreachable(err error) error {
+	var number syscall.Errno
+	if errors.As(err, &number) {
+		return fmt.Errorf("%w: %w", ErrUnreachable, number)
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("%w: it does not answer", ErrUnreachable)
+	}
+	return fmt.Errorf("%w: %w", ErrUnreachable, err)
 }
 
 func handshakeError(err error) error {

@@ -82,6 +82,9 @@ func newLine(a *Agent, acc *Account) (*line, error) {
 	if l.user == "" {
 		l.user = newID()
 	}
+	if u, err := parseURI("sip:" + l.user + "@" + nobody); err != nil || u.User != l.user {
+		return nil, fmt.Errorf("the user of the account's Contact: %w", ErrAddress)
+	}
 	l.keys = &keyring{user: acc.AuthUser, password: acc.Password, domain: l.domain}
 	if l.keys.user == "" {
 		l.keys.user = uri.User
