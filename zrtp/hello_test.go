@@ -97,10 +97,10 @@ func TestHelloAnnounced(t *testing.T) {
 			l.start()
 			l.run(time.Second)
 			l.wantSecure()
-			if hello, _ := find[PeerHello](l.a); !hello.Bound || hello.ZID != b.ZID {
+			if hello, _ := find[PeerHello](l.a); !hello.Bound || hello.ZID != b.ZID || !l.a.Bound() {
 				t.Errorf("PeerHello %+v, want it bound", hello)
 			}
-			if hello, _ := find[PeerHello](l.b); hello.Bound {
+			if hello, _ := find[PeerHello](l.b); hello.Bound || l.b.Bound() {
 				t.Error("bound to nothing")
 			}
 		})

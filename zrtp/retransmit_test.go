@@ -165,6 +165,46 @@ func TestRequestSchedule(t *testing.T) {
 	}
 }
 
+// Section 6: a peer whose Hello came, but who acknowledges nothing, may not have
+// ours: it is given at least 12 seconds, and a late Commit is still accepted.
+func TestLateCommit(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		a, b := configs()
+		l := newLink(t, a, b)
+		cut := true
+		l.filter = func(from *end, _ int, pkt []byte) []arrival {
+			if cut && (from == l.a || messageType(pkt) != wire.TypeHello) {
+				return nil
+			}
+			return []arrival{{pkt: pkt}}
+		}
+		l.a.Start(l.now)
+		l.drain(l.a)
+		l.inject(l.a, packet(b.SSRC, raw(l.b.hello)), 0)
+		l.run(12 * time.Second)
+		if count[Failed](l.a) > 0 {
+			t.Fatalf("gave up before 12 s: %s", l.a.story())
+		}
+		if late {
+			cut = false
+			l.b.Start(l.now)
+			l.drain(l.b)
+			l.inject(l.b, packet(a.SSRC, raw(l.a.hello)), 0)
+			l.run(5 * time.Second)
+			l.wantSecure()
+			continue
+		}
+		l.run(349 * ms)
+		if count[Failed](l.a) > 0 {
+			t.Errorf("gave up before the last Hello could be answered: %s", l.a.story())
+		}
+		l.run(1 * ms)
+		if f := l.wantFailed(l.a); !errors.Is(f.Err, ErrTimeout) {
+			t.Errorf("failed with %v", f.Err)
+		}
+	}
+}
+
 // Section 6: Error is repeated on T2 until ErrorACK.
 func TestErrorSchedule(t *testing.T) {
 	a, b := configs()
