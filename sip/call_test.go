@@ -174,6 +174,26 @@ func TestNobodyThere(t *testing.T) {
 	})
 }
 
+// A refusal that is repeated is acknowledged again, at once, in the same bytes.
+func TestRefusalRepeated(t *testing.T) {
+	calling(t, func(t *testing.T, p *peer, c *Call, m heard) {
+		p.answer(m, 486, "b")
+		first := p.wantRequest("ACK")
+		for range 3 {
+			time.Sleep(T1)
+			p.answer(m, 486, "b")
+			again := p.wantRequest("ACK")
+			if again.raw != first.raw || again.at != time.Since(p.start) {
+				t.Errorf("after %v\n%s\nfirst\n%s", again.at, again.raw, first.raw)
+			}
+		}
+		wantEvent[Failed](t, c)
+		p.wantSilence(time.Minute)
+	})
+}
+
+const T1 = 500 * time.Millisecond
+
 func TestRefused(t *testing.T) {
 	for _, code := range []int{302, 404, 486, 488, 500, 603, 699} {
 		calling(t, func(t *testing.T, p *peer, c *Call, m heard) {

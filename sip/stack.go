@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -28,6 +29,16 @@ type stack struct {
 	mu    sync.Mutex // guards what follows
 	udp   map[string]*replies
 	ended []string // keys of UDP flows that are gone, oldest first
+	// invites are our INVITEs whose transactions run, by branch.
+	invites map[string]*invitation
+}
+
+// invitation is an INVITE of ours.
+type invitation struct {
+	flow    *flow
+	req     *sip.Request
+	to      netip.AddrPort
+	refused bool // a final response of 300 and above has come
 }
 
 // maxEnded is how many UDP flows that are gone are remembered: a request that
@@ -61,7 +72,7 @@ func newStack(ack func(*sip.Request), request func(*sip.Request, *sip.ServerTx))
 		PreferGo: true,
 		Dial:     func(context.Context, string, string) (net.Conn, error) { return nil, errBlocked },
 	}
-	s := &stack{tcp: newYield(), tls: newYield(), udp: make(map[string]*replies)}
+	s := &stack{tcp: newYield(), tls: newYield(), udp: make(map[string]*replies), invites: make(map[string]*invitation)}
 	s.transport = sip.NewTransportLayer(resolver, newParser(), nil,
 		sip.WithTransportLayerLogger(quiet),
 		sip.WithTransportLayerTransports(sip.TransportsConfig{
@@ -78,6 +89,8 @@ func newStack(ack func(*sip.Request), request func(*sip.Request, *sip.ServerTx))
 			ack(req)
 		case ok && req.Method == sip.CANCEL:
 			req.Method = cancelMethod
+		case !ok:
+			s.absorb(msg.(*sip.Response))
 		}
 	})
 	s.transactions = sip.NewTransactionLayer(s.transport,
@@ -195,14 +208,22 @@ func (s *stack) forget(f *flow) {
 // a fixed peer. Each response goes to each, in order; closed is called last.
 func (s *stack) request(f *flow, req *sip.Request, to netip.AddrPort, each func(*sip.Response), closed func(error)) error {
 	f.address(req, to)
+	if req.Method == sip.INVITE {
+		branch := dialog.Branch(req)
+		s.invited(branch, &invitation{flow: f, req: req, to: to})
+		forward := closed
+		closed = func(err error) { s.invited(branch, nil); forward(err) }
+	}
 	ctx := context.Background() // nothing below blocks on it: the flow exists or not
 	tx, err := s.transactions.NewClientTransaction(ctx, req)
-	if err != nil {
-		return wireError(err)
+	if err == nil {
+		tx.OnRetransmission(each)
+		if err = tx.Init(); err != nil {
+			tx.Terminate()
+		}
 	}
-	tx.OnRetransmission(each)
-	if err := tx.Init(); err != nil {
-		tx.Terminate()
+	if err != nil {
+		s.invited(dialog.Branch(req), nil)
 		return wireError(err)
 	}
 	s.wg.Go(func() {
@@ -217,6 +238,61 @@ func (s *stack) request(f *flow, req *sip.Request, to netip.AddrPort, each func(
 		}
 	})
 	return nil
+}
+
+func (s *stack) invited(branch string, inv *invitation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if inv == nil {
+		delete(s.invites, branch)
+		return
+	}
+	s.invites[branch] = inv
+}
+
+// absorb keeps repeated refusals of our INVITEs from sipgo, and repeats the ACK
+// at once (RFC 3261, Section 17.1.1.2): sipgo would do so after four seconds,
+// holding the lock of the transaction all the while.
+func (s *stack) absorb(res *sip.Response) {
+	_, method, _ := dialog.Seq(res)
+	branch := dialog.Branch(res)
+	s.mu.Lock()
+	inv := s.invites[branch]
+	again := inv != nil && inv.refused
+	if inv != nil && method == "INVITE" && res.StatusCode >= 300 {
+		inv.refused = true
+	}
+	s.mu.Unlock()
+	if !again || method != "INVITE" {
+		return
+	}
+	res.Via().Params.Add("branch", sip.RFC3261BranchMagicCookie+"-absorbed") // that of no transaction
+	if res.StatusCode >= 300 {
+		_ = inv.ack(res)
+	}
+}
+
+// ack sends the ACK for a refusal again. RFC 3261, Section 17.1.1.3: Request-URI,
+// From, Call-ID, Route and Via are those of the INVITE, To that of the response.
+func (inv *invitation) ack(res *sip.Response) error {
+	number, _, _ := dialog.Seq(inv.req)
+	via, _, _ := strings.Cut(dialog.Value(inv.req, "Via"), ";")
+	req, err := dialog.Outgoing{
+		Method: "ACK", URI: inv.req.Recipient.String(), Via: via,
+		Branch: strings.TrimPrefix(dialog.Branch(inv.req), sip.RFC3261BranchMagicCookie),
+		Routes: dialog.Values(inv.req, "Route"),
+		From:   dialog.Value(inv.req, "From"), To: dialog.Value(res, "To"),
+		CallID: dialog.CallID(inv.req), Seq: number, Contact: dialog.Value(inv.req, "Contact"),
+	}.Build()
+	if err != nil {
+		return err
+	}
+	if inv.flow.kind != udp {
+		_, err = (&stream{inv.flow}).Write([]byte(req.String()))
+		return err
+	}
+	_, err = (&packets{inv.flow}).WriteTo([]byte(req.String()), net.UDPAddrFromAddrPort(inv.to))
+	return err
 }
 
 // ack sends an ACK for a 2xx, outside of any transaction.

@@ -1,0 +1,233 @@
+package sip
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+
+	"github.com/emiago/sipgo/sip"
+
+	"karat/sip/dialog"
+)
+
+// parseListen reads "udp:host:port".
+func parseListen(s string) (kind, address string, err error) {
+	kind, address, _ = strings.Cut(s, ":")
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return "", "", fmt.Errorf("sip: listen %q: want udp:host:port or tcp:host:port", s)
+	}
+	if kind != "udp" && kind != "tcp" {
+		return "", "", fmt.Errorf("sip: listen %q: only udp and tcp can be listened on", s)
+	}
+	return kind, address, nil
+}
+
+func (a *Agent) listen(ctx context.Context, l string) error {
+	kind, address, err := parseListen(l)
+	if err != nil {
+		return err
+	}
+	if kind == "udp" {
+		socket, err := a.network.ListenPacket(ctx, "udp", address)
+		if err != nil {
+			return fmt.Errorf("sip: listen on %s: %w", l, err)
+		}
+		local, _ := addrPort(socket.LocalAddr())
+		f := newFlow(udp, a.dialer.numbers.next(), local, netip.AddrPort{})
+		f.socket = socket
+		return a.add(f)
+	}
+	ln, err := a.network.Listen(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("sip: listen on %s: %w", l, err)
+	}
+	a.wg.Go(func() { <-a.dead; _ = ln.Close() })
+	a.wg.Go(func() { a.accept(ln) })
+	return nil
+}
+
+// accept takes the connections that others open.
+func (a *Agent) accept(ln net.Listener) {
+	for {
+		conn, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		a.mu.Lock()
+		full := a.inbound >= maxConnections
+		if !full {
+			a.inbound++
+		}
+		a.mu.Unlock()
+		if full {
+			_ = conn.Close()
+			continue
+		}
+		local, _ := addrPort(conn.LocalAddr())
+		remote, _ := addrPort(conn.RemoteAddr())
+		f := newFlow(tcp, a.dialer.numbers.next(), local, remote)
+		f.conn = conn
+		if a.add(f) != nil {
+			return
+		}
+		a.wg.Go(func() {
+			<-f.done
+			a.mu.Lock()
+			a.inbound--
+			a.mu.Unlock()
+		})
+	}
+}
+
+// add takes a flow into use until it breaks or the Agent is closed.
+func (a *Agent) add(f *flow) error {
+	a.mu.Lock()
+	if a.closed {
+		a.mu.Unlock()
+		f.close()
+		return ErrClosed
+	}
+	a.flows[f] = struct{}{}
+	a.wg.Add(1) // for this function: Close waits for it
+	defer a.wg.Done()
+	a.wg.Go(func() { a.watch(f) })
+	a.mu.Unlock()
+	if err := a.stack.add(f); err != nil {
+		f.close()
+		return err
+	}
+	return nil
+}
+
+// watch keeps a flow alive until it breaks, and forgets it then.
+func (a *Agent) watch(f *flow) {
+	if f.remote.IsValid() {
+		f.keep()
+	}
+	<-f.done
+	a.mu.Lock()
+	delete(a.flows, f)
+	a.mu.Unlock()
+	if n := f.bad.Load(); n > 0 {
+		a.log.Info("sip: a flow ended", "refused_messages", n)
+	}
+}
+
+// flowFor finds or opens the flow for a call to target, and the address there:
+// with an account always that of the registrar, so that nobody else learns ours.
+func (a *Agent) flowFor(ctx context.Context, target string) (*flow, netip.AddrPort, error) {
+	if a.line != nil {
+		if f := a.line.current(); f != nil {
+			return f, f.remote, nil
+		}
+		return nil, netip.AddrPort{}, ErrNoFlow
+	}
+	h, err := parseHop(target)
+	if err != nil {
+		return nil, netip.AddrPort{}, err
+	}
+	addrs, err := resolve(ctx, h.host)
+	if err != nil {
+		return nil, netip.AddrPort{}, err
+	}
+	for _, addr := range addrs {
+		remote := netip.AddrPortFrom(addr, h.port)
+		if f := a.reuse(h.kind, remote); f != nil {
+			return f, remote, nil
+		}
+	}
+	f, err := a.dialer.dial(ctx, h, []string{h.host})
+	if err != nil {
+		return nil, netip.AddrPort{}, err
+	}
+	return f, f.remote, a.add(f)
+}
+
+// reuse finds an open flow for a direct call: a listening socket for UDP, a
+// connection to that very address otherwise.
+func (a *Agent) reuse(kind transport, remote netip.AddrPort) *flow {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for f := range a.flows {
+		if f.kind != kind || f.closed() {
+			continue
+		}
+		if f.remote == remote || kind == udp && !f.remote.IsValid() && sameFamily(f.local, remote) {
+			return f
+		}
+	}
+	return nil
+}
+
+func sameFamily(a, b netip.AddrPort) bool {
+	return a.Addr().Is4() == b.Addr().Is4() || a.Addr() == netip.IPv6Unspecified()
+}
+
+// MediaAddr is our address toward a target: what a c= line names.
+func (a *Agent) MediaAddr(target string) (netip.Addr, error) {
+	if a.line != nil {
+		if f := a.line.current(); f != nil {
+			return a.network.LocalFor(f.remote.Addr())
+		}
+		target = a.line.hopURI
+	}
+	h, err := parseHop(target)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
+	defer cancel()
+	addrs, err := resolve(ctx, h.host)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	return a.network.LocalFor(addrs[0])
+}
+
+// local is what our messages on a flow name. On that of the account nothing of
+// this machine: the proxy answers to where the request came from. On others the
+// address that the peer is to answer to.
+func (a *Agent) local(f *flow, peer netip.AddrPort) dialog.Local {
+	l := dialog.Local{Identifier: newID}
+	if f.account {
+		l.URI = a.line.aor
+		l.Via = "SIP/2.0/" + f.kind.String() + " " + nobody
+		l.Contact = a.line.contact(f.kind)
+		l.Authorize = a.line.keys.authorize
+		return l
+	}
+	local := f.local
+	if local.Addr().IsUnspecified() && peer.IsValid() {
+		if addr, err := a.network.LocalFor(peer.Addr()); err == nil {
+			local = netip.AddrPortFrom(addr, local.Port())
+		}
+	}
+	l.URI = "sip:anonymous@" + nobody
+	l.Via = "SIP/2.0/" + f.kind.String() + " " + local.String()
+	l.Contact = "<sip:" + local.String() + transportParam(f.kind) + ">"
+	return l
+}
+
+// transportParam is the URI parameter for a transport; UDP needs none.
+func transportParam(kind transport) string {
+	if kind == udp {
+		return ""
+	}
+	return ";transport=" + kind.param()
+}
+
+// nextHop is the address that a request of a direct call goes to: the one that
+// its route or its target names, else where the peer was found.
+func nextHop(req *sip.Request, kind transport, found netip.AddrPort) netip.AddrPort {
+	h, err := parseHop(dialog.NextHop(req))
+	if err != nil || h.kind != kind {
+		return found
+	}
+	addr, err := netip.ParseAddr(h.host)
+	if err != nil {
+		return found
+	}
+	return netip.AddrPortFrom(addr.Unmap(), h.port)
+}
