@@ -190,6 +190,7 @@ func TestResetForgets(t *testing.T) {
 
 // TestOtherPhones decodes frames of all durations, mono and stereo.
 func TestOtherPhones(t *testing.T) {
+	tone := sounds(t)["tone"]
 	for _, channels := range []int{1, 2} {
 		for _, samples := range []int{120, 240, 480, 960, 1920, 2880} {
 			e, err := opus.NewEncoder(SampleRate, channels, opus.AppVoIP)
@@ -197,7 +198,6 @@ func TestOtherPhones(t *testing.T) {
 				t.Fatal(err)
 			}
 			d := newDecoder(t)
-			tone := sounds(t)["tone"]
 			packet, out := make([]byte, 1275), [MaxSamples]int16{}
 			loudest := int16(0)
 			for at := 0; at+samples*channels <= SampleRate; at += samples * channels {

@@ -14,13 +14,15 @@ import (
 
 const (
 	// capturedFrames is how many frames wait for a reader before the oldest is
-	// dropped; playingFrames how many may wait for the sound card. Sound
-	// servers deliver two or three frames at a time.
+	// dropped. Sound servers deliver two or three at a time.
 	capturedFrames = 6
-	playingFrames  = 3
-	// latency is what the sound card is asked for. Less makes PulseAudio and
-	// PipeWire stumble at 20-ms frames.
-	latency = 40 * time.Millisecond
+	// playingFrames is how many frames wait for the sound card. Each is 20 ms
+	// of delay; the cushion against stumbling is in the card's own buffer.
+	playingFrames = 1
+	// latency is what the sound card is asked for, and how much silence is
+	// written ahead. Less makes PulseAudio stumble at 20-ms frames.
+	latency       = 40 * time.Millisecond
+	silenceFrames = int(latency / frameTime)
 	// closeTimeout bounds the wait for a driver that hangs.
 	closeTimeout = 2 * time.Second
 )
@@ -115,6 +117,7 @@ func (h *hardware) run() {
 	if err != nil {
 		h.log.Warn("device: the sound card failed", "error", err)
 	}
+	h.log.Debug("device: the sound card is closed", "frames_lost", h.lost.Load(), "frames_of_silence", h.starved.Load())
 	h.mu.Lock()
 	h.failure = err
 	h.mu.Unlock()
@@ -125,6 +128,14 @@ func (h *hardware) run() {
 }
 
 func (h *hardware) pump() error {
+	for range silenceFrames {
+		if h.out == nil {
+			break
+		}
+		if err := tolerate(h.stream.Write()); err != nil {
+			return err
+		}
+	}
 	for {
 		select {
 		case <-h.done:

@@ -15,6 +15,7 @@ var portAudio sync.Mutex
 func initialize() error {
 	portAudio.Lock()
 	defer portAudio.Unlock()
+	silenceALSA()
 	restore := quiet()
 	defer restore()
 	if err := portaudio.Initialize(); err != nil {

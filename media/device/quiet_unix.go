@@ -8,14 +8,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// quiet keeps what PortAudio's host APIs (ALSA, JACK) print on standard error
-// while they look for devices from the user's terminal, until restore is
-// called. They write to file descriptor 2 from C, so that is where it must be
-// caught.
+// quiet keeps what PortAudio's host APIs (JACK above all; ALSA is silenced by
+// silenceALSA) print on standard error while they look for devices from the
+// user's terminal, until restore is called. They write to file descriptor 2
+// from C, so that is where it must be caught.
 //
 // The gap: whatever else the process writes to standard error meanwhile (up to
 // two seconds with PulseAudio) is lost with it, a crash report included.
-// Warnings of the libraries later on, from threads of their own, are not caught.
 func quiet() (restore func()) {
 	nothing := func() {}
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
