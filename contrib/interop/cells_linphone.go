@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"karat/contrib/interop/lab"
+	"karat/contrib/interop/wiretap"
 )
 
 // history is three calls of one Karat with one Linphone: a first contact whose
@@ -45,7 +48,80 @@ func linphoneCells() []cell {
 		name:   "karat-linphone/udp/none",
 		proves: "a Linphone told to encrypt nothing becomes secure when Karat asks",
 		limit:  callLimit, karat: true, run: linphoneNone,
+	}, cell{
+		name:   "karat-linphone/tls/rolled-back",
+		proves: "a Linphone whose secrets are older than the last two calls raises the alarm at Karat, which says no word",
+		limit:  historyLimit, karat: true, run: linphoneRolledBack,
 	})
+}
+
+// linphoneRolledBack: three calls, then one with the secrets that Linphone had
+// after the first. Each end keeps the last two, so none match (RFC 6189, Section
+// 4.3.2): what a stolen ZID looks like.
+func linphoneRolledBack(ctx context.Context, b *bench) error {
+	proxy, err := b.proxy(ctx, "MD5")
+	if err != nil {
+		return err
+	}
+	karat, err := b.newKarat(ctx, "alice", proxy, "tls", b.alice)
+	if err != nil {
+		return err
+	}
+	h := history{karatCalls: true, keyAgreement: "X255", sasType: "B256"}
+	var restore func() error
+	for i := range 3 {
+		_, linphone, err := h.call(ctx, b, proxy, karat, false)
+		if err != nil {
+			return fmt.Errorf("call %d: %w", i+1, err)
+		}
+		if i > 0 {
+			continue
+		}
+		if restore, err = linphone.Snapshot(); err != nil {
+			return err
+		}
+	}
+	if err := restore(); err != nil {
+		return err
+	}
+	began := time.Now()
+	linphone, err := b.newLinphone(ctx, h.linphone(proxy))
+	if err != nil {
+		return err
+	}
+	mark := linphone.Mark()
+	call, err := karat.Dial(ctx, proxy.AOR(linphone.User), talkTime)
+	if err != nil {
+		return err
+	}
+	if _, err := call.WaitEvent(ctx, "mismatch"); err != nil {
+		return err
+	}
+	if err := exits(ctx, call, 3); err != nil {
+		return err
+	}
+	if verdict, err := participants(call); err != nil || verdict != "broken" {
+		return errors.Join(err, fmt.Errorf("karat's promise about participants reads %q, not broken", verdict))
+	}
+	if !linphone.Alarmed(mark) {
+		return errors.New("only karat noticed the mismatch")
+	}
+	return b.judgeSilence(began)
+}
+
+// judgeSilence proves that Karat sent no voice since a time.
+func (b *bench) judgeSilence(since time.Time) error {
+	packets, err := b.stopWire()
+	if err != nil {
+		return err
+	}
+	sent, err := b.sentByKarat(packets)
+	if err != nil {
+		return err
+	}
+	sent = slices.DeleteFunc(sent, func(p wiretap.Packet) bool { return p.At.Before(since) })
+	b.note("sent %s", wiretap.Tally(sent))
+	return wiretap.Only(sent, wiretap.SIP, wiretap.KeepAlive, wiretap.ZRTP)
 }
 
 // met is what one call of a history showed.
@@ -55,6 +131,7 @@ type met struct {
 	// does not say, and participants has to do.
 	continuity   *bool
 	participants string // the verdict on that promise, as Karat gave it last
+	alarmed      bool   // Linphone missed secrets that it shares with this phone
 }
 
 func (h history) run(ctx context.Context, b *bench) error {
@@ -110,6 +187,8 @@ func (h history) verify(ctx context.Context, proxy *lab.Kamailio, karat *lab.Kar
 // no mismatch).
 func firstContact(m met) error {
 	switch {
+	case m.alarmed:
+		return errors.New("linphone was alarmed by a phone that it cannot know")
 	case m.karat.Verified || m.linphone.Verified:
 		return fmt.Errorf("verified before any comparison (karat %t, linphone %t)", m.karat.Verified, m.linphone.Verified)
 	case m.continuity != nil && *m.continuity:
@@ -124,6 +203,8 @@ func firstContact(m met) error {
 // compared (RFC 6189, Section 7.1).
 func sameAgain(m met) error {
 	switch {
+	case m.alarmed:
+		return errors.New("linphone was alarmed by a phone that it knows")
 	case m.continuity != nil && !*m.continuity:
 		return errors.New("the retained secrets did not match")
 	case !m.karat.Verified || !m.linphone.Verified:
@@ -159,10 +240,7 @@ func (h history) speech(b *bench, calls bool) string {
 // call makes one call, with a Linphone started for it that has the home of the
 // one before.
 func (h history) call(ctx context.Context, b *bench, proxy *lab.Kamailio, karat *lab.Karat, verify bool) (met, *lab.Linphone, error) {
-	linphone, err := b.newLinphone(ctx, lab.LinphoneConfig{
-		User: h.linphoneUser(), Encryption: "zrtp", Mandatory: true, Proxy: proxy, Transport: "tls",
-		KeyAgreements: []string{h.keyAgreement}, SASTypes: []string{h.sasType},
-	})
+	linphone, err := b.newLinphone(ctx, h.linphone(proxy))
 	if err != nil {
 		return met{}, nil, err
 	}
@@ -175,6 +253,13 @@ func (h history) call(ctx context.Context, b *bench, proxy *lab.Kamailio, karat 
 	}
 	b.noteAgreed(m.karat)
 	return m, linphone, linphone.Quit(ctx)
+}
+
+func (h history) linphone(proxy *lab.Kamailio) lab.LinphoneConfig {
+	return lab.LinphoneConfig{
+		User: h.linphoneUser(), Encryption: "zrtp", Mandatory: true, Proxy: proxy, Transport: "tls",
+		KeyAgreements: []string{h.keyAgreement}, SASTypes: []string{h.sasType},
+	}
 }
 
 func (b *bench) newLinphone(ctx context.Context, c lab.LinphoneConfig) (*lab.Linphone, error) {
@@ -216,6 +301,7 @@ func (h history) talk(ctx context.Context, b *bench, proxy *lab.Kamailio, karat 
 	if _, err := linphone.WaitEnded(ctx, mark); err != nil {
 		return m, err
 	}
+	m.alarmed = linphone.Alarmed(mark)
 	if m.participants, err = participants(call); err != nil {
 		return m, err
 	}

@@ -22,6 +22,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -51,9 +52,10 @@ type options struct {
 	shared bool
 }
 
-// defaultParallel suits two processors: a call keeps one busy for a tenth of
-// its time, but its start does not.
-const defaultParallel = 4
+// maxParallel bounds the cells that run at once to the processors, and to this:
+// what is judged are recordings of speech, and a phone that has to wait for a
+// processor stutters.
+const maxParallel = 4
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -104,7 +106,7 @@ func parseFlags(args []string) (options, error) {
 	f.BoolVar(&o.list, "list", false, "list the cells and what each proves")
 	f.BoolVar(&o.keep, "keep", false, "keep captures, logs and recordings of cells that passed too")
 	f.BoolVar(&o.install, "install", true, "install what is missing with apt-get")
-	f.IntVar(&o.parallel, "parallel", defaultParallel, "how many cells run at once")
+	f.IntVar(&o.parallel, "parallel", min(runtime.NumCPU(), maxParallel), "how many cells run at once")
 	f.StringVar(&o.scratch, "scratch", "", "scratch directory (else a new one)")
 	f.StringVar(&o.inside, "inside", "", "internal: the cell to run in this process")
 	f.StringVar(&o.karat, "karat", "", "use this binary of Karat instead of building one")

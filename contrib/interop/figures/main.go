@@ -119,7 +119,7 @@ func measure(ctx context.Context, o options) error {
 	}
 	t := table{}
 	for _, roundTrip := range []time.Duration{0, 100 * time.Millisecond} {
-		row := t.row(fmt.Sprintf("first Hello to secure, %v round trip", roundTrip), "ms")
+		row := t.row(fmt.Sprintf("first Hello to secure, %d ms round trip", roundTrip.Milliseconds()), "ms")
 		for _, k := range []kind{karat(o.karat), linphone()} {
 			samples, err := handshakes(ctx, o, k, speech, roundTrip)
 			if err != nil {

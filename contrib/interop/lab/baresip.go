@@ -193,12 +193,6 @@ func (b *Baresip) WaitEstablished(ctx context.Context) error {
 	return err
 }
 
-// Established tells whether a call has been answered by now.
-func (b *Baresip) Established() bool {
-	_, yes := b.Events.Find(0, reBaresipEstablished)
-	return yes
-}
-
 // WaitClosed waits for the end of a call and returns its reason for it.
 func (b *Baresip) WaitClosed(ctx context.Context) (string, error) {
 	m, err := b.Events.Wait(ctx, 0, reBaresipClosed)

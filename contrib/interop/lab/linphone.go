@@ -63,6 +63,7 @@ var (
 	reLinphoneToken      = regexp.MustCompile(`Call \d+ is fully encrypted and auth token is (.+)\.$`)
 	reLinphoneSecrets    = regexp.MustCompile(`ZRTP secrets on: SAS is (\S+) previously verified (yes|no)`)
 	reLinphoneChoices    = regexp.MustCompile(`ZRTP algo used during negotiation: Cipher: (\S+) - KeyAgreement: (\S+) - Hash: (\S+) - AuthTag: (\S+) - Sas Rendering: (.+)$`)
+	reLinphoneMismatch   = regexp.MustCompile(`Zrtp Event dispatched : cache mismatch`)
 	reLinphoneEnded      = regexp.MustCompile(`Call \d+ with .* (ended|error)`)
 )
 
@@ -240,16 +241,17 @@ func (p *Linphone) WaitSecure(ctx context.Context, from CallMark) (Agreed, error
 	if err != nil {
 		return Agreed{}, p.failed("secure call", err)
 	}
-	secrets, ok := p.Log.Find(from.log, reLinphoneSecrets)
-	if !ok {
-		return Agreed{}, p.failed("secure call", fmt.Errorf("shows a token, its log does not"))
+	// The log comes by another pipe and may be behind.
+	secrets, err := p.Log.Wait(ctx, from.log, reLinphoneSecrets)
+	if err != nil {
+		return Agreed{}, p.failed("secure call", err)
 	}
 	if secrets.Groups[1] != token.Groups[1] {
 		return Agreed{}, p.failed("secure call", fmt.Errorf("shows another token than its log"))
 	}
-	choices, ok := p.Log.Find(from.log, reLinphoneChoices)
-	if !ok {
-		return Agreed{}, p.failed("secure call", fmt.Errorf("its log names no algorithms"))
+	choices, err := p.Log.Wait(ctx, from.log, reLinphoneChoices)
+	if err != nil {
+		return Agreed{}, p.failed("secure call", err)
 	}
 	return Agreed{
 		SAS: token.Groups[1], Verified: secrets.Groups[2] == "yes",
@@ -258,9 +260,10 @@ func (p *Linphone) WaitSecure(ctx context.Context, from CallMark) (Agreed, error
 	}, nil
 }
 
-// Encrypted tells whether the call begun after from became secure by now.
-func (p *Linphone) Encrypted(from CallMark) bool {
-	_, yes := p.Output.Find(from.out, reLinphoneToken)
+// Alarmed tells whether, in the call begun after from, it found that a phone it
+// knows has none of the secrets it should have.
+func (p *Linphone) Alarmed(from CallMark) bool {
+	_, yes := p.Log.Find(from.log, reLinphoneMismatch)
 	return yes
 }
 
@@ -272,6 +275,24 @@ func (p *Linphone) WaitEnded(ctx context.Context, from CallMark) (string, error)
 		return "", p.failed("end of the call", err)
 	}
 	return strings.TrimPrefix(m.Text, "linphonec> "), nil
+}
+
+// Snapshot copies the home of a Linphone that has been quit, and returns what
+// puts the copy back: its secrets of today, later.
+func (p *Linphone) Snapshot() (restore func() error, err error) {
+	saved := p.dir + "-saved"
+	if err := os.CopyFS(saved, os.DirFS(p.dir)); err != nil {
+		return nil, p.failed("snapshot", err)
+	}
+	return func() error {
+		if err := os.RemoveAll(p.dir); err != nil {
+			return p.failed("snapshot", err)
+		}
+		if err := os.Rename(saved, p.dir); err != nil {
+			return p.failed("snapshot", err)
+		}
+		return nil
+	}, nil
 }
 
 // UDPPorts are those that it sends from.

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"karat/contrib/interop/lab"
+)
+
+func TestCellsAreWellFormed(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range cells() {
+		if seen[c.name] || c.name == "" || c.proves == "" || c.run == nil || c.limit == 0 {
+			t.Errorf("cell %q is not whole, or there twice", c.name)
+		}
+		seen[c.name] = true
+	}
+	const ephemeral = 32768 // where Linux begins to number sockets by itself
+	if end := firstPort + len(cells())*lab.BlockSize; end > ephemeral {
+		t.Errorf("the cells' ports end at %d", end)
+	}
+	// What a release is not to lose by a slip in the table.
+	for _, name := range []string{
+		"karat-karat/udp", "karat-karat/tls",
+		"karat-linphone/tls/X255/B32", "karat-linphone/tls/DH3k/B256", "linphone-karat/tls/X255/B256", "linphone-karat/tls/DH3k/B32",
+		"refused/karat-baresip/plain", "refused/baresip-karat/srtp-mand", "refused/karat-linphone/dtls", "refused/linphone-karat/srtp",
+		"karat-linphone/udp/none", "karat-linphone/tls/rolled-back",
+	} {
+		if !seen[name] {
+			t.Errorf("no cell %s", name)
+		}
+	}
+}
+
+func TestSame(t *testing.T) {
+	a := lab.Agreed{SAS: "tracker pyramid", KeyAgreement: "X255", Hash: "S256", Cipher: "AES3", AuthTag: "HS80", SASType: "B256"}
+	b := a
+	b.SAS = "Tracker:pyramid"
+	if err := same(a, b); err != nil {
+		t.Error(err)
+	}
+	b.SAS = "tracker pyramids"
+	if err := same(a, b); err == nil {
+		t.Error("two SAS passed for one")
+	}
+	b = a
+	b.Cipher = "AES1"
+	if err := same(a, b); err == nil {
+		t.Error("two ciphers passed for one")
+	}
+	if err := same(lab.Agreed{}, lab.Agreed{}); err == nil {
+		t.Error("no SAS passed for one")
+	}
+}
+
+func TestTableCountsFailures(t *testing.T) {
+	var out bytes.Buffer
+	failed := printTable(&out, []result{
+		{cell: cell{name: "good"}, Notes: []string{"X255"}},
+		{cell: cell{name: "bad"}, Error: "it rang\nfor ever"},
+	}, time.Minute)
+	if failed != 1 || !strings.HasSuffix(out.String(), "\n1 passed, 1 failed (60 s)\n") {
+		t.Errorf("%d failed:\n%s", failed, out.String())
+	}
+	if !strings.Contains(out.String(), "FAIL  bad ") || !strings.Contains(out.String(), "      for ever\n") {
+		t.Errorf("the failure does not show:\n%s", out.String())
+	}
+}
+
+func TestChooseAndOrder(t *testing.T) {
+	all := []cell{{name: "a/short", limit: 1}, {name: "a/long", limit: 9}, {name: "b", limit: 5}}
+	if got := choose(all, regexp.MustCompile("^a/")); len(got) != 2 {
+		t.Errorf("chose %d cells", len(got))
+	}
+	if order := longestFirst(all); order[0] != 1 || order[1] != 2 || order[2] != 0 {
+		t.Errorf("order %v", order)
+	}
+}
