@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"karat/softphone"
 	"karat/softphone/view"
 )
 
@@ -56,13 +57,20 @@ func (c *conversation) hint() {
 			can = append(can, k.key+" "+string(k.action))
 		}
 	}
-	if text := strings.Join(can, ", "); text != "" && text != c.hinted {
+	if len(card.Promises) > 0 {
+		can = append(can, "p promises")
+	}
+	text := strings.Join(can, ", ")
+	if slices.Contains(card.Actions, view.Match) {
+		text = "Code: " + card.SAS + "   " + text
+	}
+	if len(can) > 0 && text != c.hinted {
 		c.hinted = text
-		c.say("  [%s]", text)
+		c.print([]string{"  [" + text + "]"})
 	}
 }
 
-const help = "a answer, d decline, y the codes match, n they differ, m mute, u unmute, h hang up, call URI, q quit"
+const help = "a answer, d decline, y the codes match, n they differ, m mute, u unmute, p promises, h hang up, call URI, q quit"
 
 // obey does what one line asks for; false: leave.
 func (c *conversation) obey(line string) bool {
@@ -84,6 +92,10 @@ func (c *conversation) obey(line string) bool {
 		err = c.mute(false)
 	case "h", "hangup":
 		err = c.phone.Hangup(c.call)
+	case "p", "promises":
+		if r, known := c.assays[c.call]; known {
+			c.print(view.Lines(softphone.Assayed{Report: r}))
+		}
 	case "call":
 		if err = checkTarget(rest); err == nil {
 			_, err = c.phone.Call(rest)

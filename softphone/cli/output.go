@@ -3,6 +3,11 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/term"
 
 	"karat/softphone"
 	"karat/softphone/view"
@@ -36,7 +41,71 @@ func (e *env) show(ev softphone.Event) {
 		}
 		return
 	}
-	for _, line := range view.Lines(ev) {
-		e.say("%s", line)
+	e.print(view.Lines(ev))
+}
+
+// print prints lines, folded to the width of a person's terminal.
+func (e *env) print(lines []string) {
+	for _, line := range lines {
+		for _, folded := range fold(line, e.width()) {
+			e.say("%s", folded)
+		}
 	}
+}
+
+// width of the terminal in columns; 0: nothing needs folding.
+func (e *env) width() int {
+	f, ok := e.stdout.(*os.File)
+	if !e.attended || !ok {
+		return 0
+	}
+	columns, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
+}
+
+const (
+	// minFold is the narrowest terminal for which folding makes reading easier.
+	minFold = 40
+	// promiseIndent is where the reasons of promises begin.
+	promiseIndent = 29
+)
+
+// fold breaks a line between words. What follows stands below the text of the
+// first line: promises have their reasons in a column.
+func fold(line string, width int) []string {
+	if width < minFold || utf8.RuneCountInString(line) <= width {
+		return []string{line}
+	}
+	indent := "  "
+	if strings.HasPrefix(line, "  ") && width >= 2*promiseIndent {
+		indent = strings.Repeat(" ", promiseIndent)
+	}
+	var out []string
+	for utf8.RuneCountInString(line) > width {
+		at := lastSpace(line, width)
+		if at <= len(indent) {
+			break // one long word
+		}
+		out = append(out, strings.TrimRight(line[:at], " "))
+		line = indent + strings.TrimLeft(line[at:], " ")
+	}
+	return append(out, line)
+}
+
+// lastSpace is the byte at which the last word that fits ends.
+func lastSpace(line string, width int) int {
+	at, column := 0, 0
+	for i, r := range line {
+		if column > width {
+			break
+		}
+		if r == ' ' {
+			at = i
+		}
+		column++
+	}
+	return at
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"karat/softphone"
+	"karat/softphone/assay"
 	"karat/softphone/view"
 )
 
@@ -32,7 +33,8 @@ type conversation struct {
 	ended  int
 	worst  softphone.Outcome
 	dialed bool
-	hinted string // the keys that were shown last
+	hinted string                  // the keys that were shown last
+	assays map[string]assay.Report // what was shown of each call
 	timers struct{ talk, wait <-chan time.Time }
 }
 
@@ -51,7 +53,7 @@ func (e *env) talk(cfg softphone.Config, p plan) error {
 		phone.Close(closing)
 		return err
 	}
-	c := &conversation{env: e, plan: p, phone: phone}
+	c := &conversation{env: e, plan: p, phone: phone, assays: map[string]assay.Report{}}
 	if len(cfg.Listen) > 0 {
 		c.say("Listening for direct calls on %s.", strings.Join(cfg.Listen, " and "))
 	}
@@ -118,7 +120,7 @@ func (c *conversation) begin() {
 // hear shows an event and does what the plan wants next.
 func (c *conversation) hear(ev softphone.Event) {
 	c.model.Apply(ev)
-	c.show(ev)
+	c.tell(ev)
 	defer c.hint()
 	switch ev := ev.(type) {
 	case softphone.Registered:
@@ -142,6 +144,21 @@ func (c *conversation) hear(ev softphone.Event) {
 		c.note(ev.Outcome)
 		c.ended++
 	}
+}
+
+// tell shows an event: to a person in brief, who can ask for the reasons.
+func (c *conversation) tell(ev softphone.Event) {
+	a, assayed := ev.(softphone.Assayed)
+	if !c.attended || !assayed {
+		c.show(ev)
+		return
+	}
+	var before *assay.Report
+	if r, shown := c.assays[a.Call]; shown {
+		before = &r
+	}
+	c.assays[a.Call] = a.Report
+	c.print(view.Brief(a.Report, before))
 }
 
 // note keeps the outcome that matters most to a script.

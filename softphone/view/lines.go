@@ -93,13 +93,45 @@ func assayLines(r assay.Report) []string {
 	if keysPending(r) {
 		return []string{"Not private yet: " + lower(sentence(r.Finding(assay.Participants).Why))}
 	}
-	verdict := "This call is private."
-	if !r.Private {
-		verdict = "This call is NOT private."
-	}
-	lines := []string{verdict}
+	lines := []string{headline(r)}
 	for _, f := range r.Findings {
-		lines = append(lines, fmt.Sprintf("  %-12s %-13s %s", Clean(string(f.Verdict)), Clean(string(f.Promise)), sentence(f.Why)))
+		lines = append(lines, promiseLine(f))
+	}
+	return lines
+}
+
+func headline(r assay.Report) string {
+	if r.Private {
+		return "This call is private."
+	}
+	return "This call is NOT private."
+}
+
+func promiseLine(f assay.Finding) string {
+	return fmt.Sprintf("  %-12s %-13s %s", Clean(string(f.Verdict)), Clean(string(f.Promise)), sentence(f.Why))
+}
+
+// Brief returns what a person at a terminal reads of an assay in the middle of a
+// call: what is settled or broken, without the promises that are not offered,
+// and without what they read before (nil: nothing yet). Lines tells it all.
+func Brief(r assay.Report, before *assay.Report) []string {
+	if keysPending(r) {
+		return assayLines(r)
+	}
+	var lines, missing []string
+	if before == nil || before.Private != r.Private || keysPending(*before) {
+		lines = []string{headline(r)}
+	}
+	for _, f := range r.Findings {
+		switch {
+		case f.Verdict == assay.NotOffered:
+			missing = append(missing, Clean(string(f.Promise)))
+		case before == nil || before.Finding(f.Promise) != f:
+			lines = append(lines, promiseLine(f))
+		}
+	}
+	if before == nil && len(missing) > 0 {
+		lines = append(lines, fmt.Sprintf("  %-12s %s", Clean(string(assay.NotOffered)), strings.Join(missing, ", ")))
 	}
 	return lines
 }
