@@ -50,7 +50,6 @@ type Agent struct {
 	merged  map[string]string  // Call-ID, From-tag and CSeq of them: the branch
 	flows   map[*flow]struct{} // all that are open
 	ringing int                // incoming calls that the owner was told of
-	inbound int                // connections that others opened
 }
 
 // callKey is what requests within a dialog are matched by.

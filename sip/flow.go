@@ -54,6 +54,8 @@ type flow struct {
 	bucket  bucket
 	parser  *sip.Parser
 	bad     atomic.Uint64 // messages refused by the guard
+	good    atomic.Bool   // a message has passed it
+	inbound bool          // a connection that another opened
 
 	once  sync.Once
 	done  chan struct{} // closed when the flow is broken or closed
@@ -227,6 +229,7 @@ func (r *streamReader) Read(b []byte) (int, error) {
 			r.bad.Add(1)
 			continue
 		}
+		r.good.Store(true)
 		r.bucket.wait(r.done)
 		return copy(b, out), nil
 	}

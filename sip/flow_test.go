@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -382,4 +383,46 @@ func TestBucket(t *testing.T) {
 	if took != 5 || b.take(now.Add(50*time.Millisecond)) || !b.take(now.Add(150*time.Millisecond)) {
 		t.Errorf("took %d of 5", took)
 	}
+}
+
+// Connections that say nothing are bounded, and keep nobody out.
+func TestConnectionsBounded(t *testing.T) {
+	bubble(t, func(t *testing.T, _ *simnet.Network, ph, us *simnet.Host) {
+		a, err := NewAgent(Config{Listen: []string{"tcp:10.0.0.2:5060"}, Network: us})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		defer shut(a)
+		options := strings.ReplaceAll(strings.ReplaceAll(inviteText("o", "Content-Length: 0"), "INVITE", "OPTIONS"), "\n", "\r\n") + "\r\n\r\n"
+		options = strings.ReplaceAll(options, "UDP", "TCP")
+		for i := range 3 * maxConnections {
+			conn, err := ph.Dial(t.Context(), "tcp", "10.0.0.2:5060")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i != 10 && i != 2*maxConnections {
+				continue
+			}
+			w := &wire{t: t, conn: conn}
+			w.write(options)
+			if got := w.until("\r\n\r\n"); !strings.HasPrefix(got, "SIP/2.0 200 OK\r\n") {
+				t.Errorf("connection %d got %q", i, got)
+			}
+			defer func() {
+				w.write(strings.ReplaceAll(options, "z9hG4bKo", "z9hG4bKagain"))
+				if got := w.until("\r\n\r\n"); !strings.HasPrefix(got, "SIP/2.0 200 OK\r\n") {
+					t.Errorf("connection %d, later, got %q", i, got)
+				}
+			}()
+		}
+		synctest.Wait()
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if len(a.flows) > maxConnections {
+			t.Errorf("%d connections", len(a.flows))
+		}
+	})
 }

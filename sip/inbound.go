@@ -13,7 +13,7 @@ func (a *Agent) requested(req *sip.Request, tx *sip.ServerTx) {
 	defer func() {
 		if r := recover(); r != nil {
 			// A fault of ours must not take the phone down; the peer gets no answer.
-			a.log.Error("sip: a request could not be handled", "method", string(req.Method))
+			a.log.Error("sip: a request could not be handled")
 			tx.Terminate()
 		}
 	}()

@@ -55,30 +55,45 @@ func (a *Agent) accept(ln net.Listener) {
 		if err != nil {
 			return
 		}
-		a.mu.Lock()
-		full := a.inbound >= maxConnections
-		if !full {
-			a.inbound++
-		}
-		a.mu.Unlock()
-		if full {
+		if !a.room() {
 			_ = conn.Close()
 			continue
 		}
 		local, _ := addrPort(conn.LocalAddr())
 		remote, _ := addrPort(conn.RemoteAddr())
 		f := newFlow(tcp, a.dialer.numbers.next(), local, remote)
-		f.conn = conn
+		f.conn, f.inbound = conn, true
 		if a.add(f) != nil {
 			return
 		}
-		a.wg.Go(func() {
-			<-f.done
-			a.mu.Lock()
-			a.inbound--
-			a.mu.Unlock()
-		})
 	}
+}
+
+// room tells whether one more connection may be taken. If there are too many,
+// one on which nothing sensible came makes room, so that connections that are
+// only held open keep nobody out.
+func (a *Agent) room() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	count := 0
+	var useless *flow
+	for f := range a.flows {
+		if f.inbound {
+			count++
+			if !f.good.Load() && (useless == nil || f.number < useless.number) {
+				useless = f
+			}
+		}
+	}
+	if count < maxConnections {
+		return true
+	}
+	if useless == nil {
+		return false
+	}
+	useless.close()
+	delete(a.flows, useless)
+	return true
 }
 
 // add takes a flow into use until it breaks or the Agent is closed.
