@@ -135,3 +135,36 @@ func TestPing(t *testing.T) {
 		t.Errorf("answered %+v, then %+v", first, again)
 	}
 }
+
+// Section 5: packets of another source are not the peer's.
+func TestOtherSource(t *testing.T) {
+	a, b := configs()
+	l := newLink(t, a, b)
+	l.start()
+	l.run(time.Second)
+	n := len(l.a.sent)
+	for _, m := range []wire.Message{wire.Ping{Version: version}, wire.Error{}, raw(l.b.hello), wire.GoClear{}} {
+		l.inject(l.a, packet(0x666, m), 0)
+	}
+	l.run(time.Second)
+	if len(l.a.sent) != n {
+		t.Errorf("answered a stranger: %q", l.a.types()[n:])
+	}
+}
+
+// A fault is forgotten with the next message that only the peer can have sent:
+// here a false Error comes beside each packet of an exchange that lasts seconds.
+func TestDoubtIsRefuted(t *testing.T) {
+	a, b := configs()
+	l := newLink(t, a, b)
+	l.delay = 700 * ms
+	l.filter = func(from *end, n int, pkt []byte) []arrival {
+		if messageType(pkt) == wire.TypeErrorACK {
+			return nil
+		}
+		return []arrival{{pkt: pkt}, {packet(from.cfg.SSRC, wire.Error{Code: wire.CodeTimeout}), ms}}
+	}
+	l.start()
+	l.run(30 * time.Second)
+	l.wantSecure()
+}

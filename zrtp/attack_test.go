@@ -399,3 +399,75 @@ func bogus(hello wire.Hello, i byte) []wire.Message {
 		wire.Raw{Preamble: 0x505a, Length: 99, Type: wire.TypeDHPart1},
 	}
 }
+
+// Section 9: an initiator that got no Commit checks the responder's Hello when
+// DHPart1 reveals H1.
+func TestResponderHelloMAC(t *testing.T) {
+	for seed := range byte(64) {
+		a, b := configs()
+		a.Rand = testRand(seed)
+		l := newLink(t, a, b)
+		l.a.hello[len(l.a.hello)-1] ^= 1 // its own record too, so that all hashes agree
+		l.filter = func(from *end, _ int, pkt []byte) []arrival {
+			if from == l.a && messageType(pkt) == wire.TypeCommit {
+				return nil
+			}
+			return []arrival{{pkt: pkt}}
+		}
+		l.start()
+		l.run(100 * ms)
+		if l.a.x.role != Responder {
+			continue // a's hvi was the higher, and its Commit got lost
+		}
+		f := l.wantFailed(l.b)
+		wantCode(t, f, wire.CodeHelloMismatch)
+		if !errors.Is(f.Err, ErrMessageMAC) {
+			t.Errorf("failed with %v, want ErrMessageMAC", f.Err)
+		}
+		return
+	}
+	t.Fatal("a never became responder")
+}
+
+// Section 9: a wrong H0 is no use, even under a good MAC.
+func TestWrongH0(t *testing.T) {
+	a, b := configs()
+	l := newLink(t, a, b)
+	l.tamper(wire.TypeDHPart2, func(from *end, msg []byte) []byte {
+		l.other(from).chain.h0[0] ^= 1 // after its DHPart1 was sealed
+		return msg
+	})
+	l.start()
+	l.run(100 * ms)
+	initiator := l.a
+	if l.b.x.role == Initiator {
+		initiator = l.b
+	}
+	f := l.wantFailed(initiator)
+	wantCode(t, f, wire.CodeBadConfirmMAC)
+	if errors.Is(f.Err, ErrMessageMAC) {
+		t.Errorf("blamed on the DHPart: %v", f.Err)
+	}
+}
+
+// A Confirm whose H0 proves that the peer made it, with a wrong MAC, needs no
+// doubt; one that proves nothing does.
+func TestConfirmMACDoubt(t *testing.T) {
+	for at, atOnce := range map[int]bool{12: true, 40: false} { // the MAC, and H0
+		a, b := configs()
+		l := newLink(t, a, b)
+		var victim *end
+		l.tamper(wire.TypeConfirm1, func(from *end, msg []byte) []byte {
+			victim = l.other(from)
+			msg[at] ^= 1
+			return msg
+		})
+		l.start()
+		l.run(100 * ms)
+		if got := count[Failed](victim) > 0; got != atOnce {
+			t.Errorf("octet %d changed: failed at once is %v, want %v", at, got, atOnce)
+		}
+		l.run(2 * time.Second)
+		wantCode(t, l.wantFailed(victim), wire.CodeBadConfirmMAC)
+	}
+}

@@ -100,3 +100,15 @@ func unhex(t *testing.T, s string) []byte {
 	}
 	return b
 }
+
+// Section 4.6.1: s0 is erased.
+func TestS0IsErased(t *testing.T) {
+	k := agreement{suite: suite{hash: wire.S256, cipher: wire.AES1}, dhResult: rs(1)}.kdf()
+	if k.s0.Equal(secret.Own(make([]byte, 32))) {
+		t.Fatal("there is no s0")
+	}
+	k.schedule()
+	if !k.s0.Equal(secret.Own(make([]byte, 32))) {
+		t.Error("s0 is still there")
+	}
+}

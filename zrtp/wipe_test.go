@@ -2,6 +2,7 @@ package zrtp
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 	"time"
 
@@ -67,6 +68,18 @@ func TestWiping(t *testing.T) {
 		l.until(l.a, stateCommit)
 		half := witness{}
 		half.add("DH secret", dhSecret(l.a))
+		l.until(l.b, stateCommit)
+		half.add("DH secret of b", dhSecret(l.b))
+		l.a.x.ka, l.b.x.ka = spy{l.a.x.ka, half}, spy{l.b.x.ka, half}
+		l.filter = func(_ *end, _ int, pkt []byte) []arrival {
+			if messageType(pkt) == wire.TypeConfirm1 { // both have their DHResult
+				if len(half) != 4 {
+					t.Errorf("saw %d secrets, want 4", len(half))
+				}
+				half.wantWiped(t, "with Confirm1")
+			}
+			return []arrival{{pkt: pkt}}
+		}
 		initiator := l.a
 		l.run(0)
 		if l.a.x.role == Responder {
@@ -85,6 +98,18 @@ func TestWiping(t *testing.T) {
 			t.Error("Remember was wiped under its owner")
 		}
 	}
+}
+
+// spy is half of a key agreement that remembers where its DHResult lay.
+type spy struct {
+	keyAgreement
+	seen witness
+}
+
+func (s spy) agree(peer []byte) (secret.Bytes, error) {
+	result, err := s.keyAgreement.agree(peer)
+	s.seen.add(fmt.Sprintf("DHResult of %p", s.keyAgreement), result)
+	return result, err
 }
 
 func dhSecret(e *end) secret.Bytes {
@@ -107,6 +132,10 @@ func TestConfirmKeysAreWiped(t *testing.T) {
 		case wire.TypeConfirm1:
 			w.confirmSecrets(from)
 			w.add("new rs1", from.x.keys.retained)
+		case wire.TypeConfirm2:
+			initiator := witness{}
+			initiator.confirmSecrets(from)
+			initiator.wantWiped(t, "initiator, after Confirm2")
 		case wire.TypeConf2ACK:
 			w.wantWiped(t, "responder, secure")
 		}
