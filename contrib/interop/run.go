@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -126,7 +127,11 @@ func inProcess(ctx context.Context, o options, c cell, dir string, first int) st
 	cmd := exec.CommandContext(ctx, self, "-inside", c.name, "-scratch", dir, "-karat", o.karat,
 		"-first-port", strconv.Itoa(first), "-shared="+strconv.FormatBool(o.shared))
 	cmd.Dir, cmd.Stdout, cmd.Stderr = o.root, out, out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// Should we be killed, the cell ends too. The signal comes when the thread
+	// that started it ends, so this goroutine keeps its thread.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	if !o.shared {
 		lab.Isolate(cmd)
 	}

@@ -51,7 +51,6 @@ type Linphone struct {
 	RTPPort   int
 	VideoPort int
 	dir       string
-	auto      bool
 	recording string
 }
 

@@ -117,7 +117,7 @@ func (p *Process) connectLog(log *Transcript) (<-chan struct{}, error) {
 	p.cmd.ExtraFiles = []*os.File{write}
 	go func() {
 		defer close(ended)
-		io.Copy(log, read) // ends with the last writer
+		_, _ = io.Copy(log, read) // ends with the last writer
 		read.Close()
 		log.end()
 	}()
