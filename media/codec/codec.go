@@ -25,10 +25,11 @@ const (
 )
 
 // complexity of the encoder, 0..10. Measured once with libopus 1.3.1 on the
-// two recordings in testdata/speech: mean difference of the level in telephone
-// bands 1.0 and 1.6 dB at 5, 0.5 and 2.8 dB at 10, so neither is better; CPU
-// seconds per second 0.013 at 5, 0.028 at 10 (BenchmarkComplexity).
-const complexity = 5
+// two recordings in testdata/speech, alice and bob: mean difference of the
+// level in telephone bands 1.2 and 1.4 dB at 3, 1.0 and 1.6 dB at 5, 0.5 and
+// 2.8 dB at 10, 1.6 and 3.9 at 1, so there is nothing to gain above 3; CPU
+// seconds per second 0.009 at 3, 0.013 at 5, 0.028 at 10 (BenchmarkComplexity).
+const complexity = 3
 
 // Encoder makes packets of one size. It is not for concurrent use.
 type Encoder struct{ opus *opus.Encoder }

@@ -28,7 +28,7 @@ const (
 // Threshold parts recordings that contain the speech from those that do not.
 // TestSeparation prints what it was chosen from: through Opus, through a
 // telephone band, with delay, gaps and a second speaker in the background the
-// right speech scores 0.90 and more; another speaker's, other parts of the same
+// right speech scores 0.88 and more; another speaker's, other parts of the same
 // speaker's, noise, tones and silence score 0.25 and less.
 const Threshold = 0.6
 
