@@ -45,6 +45,14 @@ var keys = []struct {
 	{view.HangUp, "h"},
 }
 
+// hintAfter shows what can be done where something new can be.
+func (c *conversation) hintAfter(ev softphone.Event) {
+	switch ev.(type) {
+	case softphone.Incoming, softphone.Dialing, softphone.Talking, softphone.Mismatch:
+		c.hint()
+	}
+}
+
 // hint shows, to a person at a terminal, what can be done now.
 func (c *conversation) hint() {
 	card, ok := c.model.Call(c.call)

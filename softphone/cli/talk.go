@@ -121,7 +121,7 @@ func (c *conversation) begin() {
 func (c *conversation) hear(ev softphone.Event) {
 	c.model.Apply(ev)
 	c.tell(ev)
-	defer c.hint()
+	defer c.hintAfter(ev)
 	switch ev := ev.(type) {
 	case softphone.Registered:
 		c.begin()
