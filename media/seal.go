@@ -12,8 +12,9 @@ import (
 
 // maxIndex bounds the packet index, sequence number and rollover counter.
 //
-// RFC 3711, Section 9.2: "when 2^48 SRTP packets [...] have been secured with
-// the same key [...] the session MUST be terminated".
+// RFC 3711, Section 9.2: "when 2^48 SRTP packets or 2^31 SRTCP packets have
+// been secured with the same key [...] the session MUST be terminated".
+// pion/srtp keeps the limit of SRTCP.
 const maxIndex = 1 << 48
 
 // sealer numbers, dates and encrypts packets. Each number is used once: the
@@ -35,8 +36,9 @@ const (
 
 // init sets where counting begins.
 //
-// RFC 4568, Section 6.4: "the initial sequence number [...] within the range
-// of 0..2^15-1; this avoids an ambiguity when packets are lost at the start".
+// RFC 4568, Section 6.4: "the initial value of SEQ SHOULD be chosen to be
+// within the range of 0..2^15-1; this avoids an ambiguity when packets are lost
+// at the start of the session".
 func (s *sealer) init(ctx *srtp.Context, ssrc uint32, payloadType uint8) {
 	s.ctx = ctx
 	s.index = uint64(random32() & 0x7fff)

@@ -2,6 +2,7 @@ package media
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -16,12 +17,7 @@ type knownSources struct {
 }
 
 func (k *knownSources) has(ssrc uint32) bool {
-	for _, s := range k.ssrc[:k.n] {
-		if s == ssrc {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(k.ssrc[:k.n], ssrc)
 }
 
 // room tells whether the source is known or could be added.
@@ -34,7 +30,7 @@ func (k *knownSources) add(ssrc uint32) {
 	}
 }
 
-// source counts what came from one SSRC, as RFC 3550 Appendix A does.
+// source counts what came from one SSRC, as RFC 3550, Appendix A does.
 type source struct {
 	ssrc            uint32
 	first, highest  uint32 // extended sequence numbers

@@ -33,8 +33,9 @@ func newContext(key, salt secret.Bytes, tagBits int) (*srtp.Context, error) {
 
 // profileOf names the transform. Its SRTCP tags have 80 bits in any case.
 //
-// RFC 3711, Section 5.2: "the default authentication tag length SHALL be 80
-// bits" for SRTCP; RFC 6189 shortens those of SRTP only.
+// RFC 3711, Section 5.2: "for SRTCP, the pre-defined HMAC-SHA1 MUST NOT be
+// applied with a value of n_tag, nor n_a, that are smaller than these
+// defaults", which are 80 and 160 bits.
 func profileOf(keyBytes, tagBits int) (srtp.ProtectionProfile, error) {
 	switch [2]int{keyBytes, tagBits} {
 	case [2]int{16, 80}:

@@ -3,7 +3,7 @@
 //
 // libopus is bound by gopkg.in/hraban/opus.v2, which cannot set constant
 // bitrate. So the size is capped when encoding, and filled up with the padding
-// of RFC 6716 Section 3.2.5. Discontinuous transmission is never on.
+// of RFC 6716, Section 3.2.5. Discontinuous transmission is never on.
 //
 // The decoder takes what other phones send: any bytes, any frame size, stereo.
 package codec

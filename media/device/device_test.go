@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -46,6 +47,10 @@ func TestSuite(t *testing.T) {
 func TestSoundCard(t *testing.T) {
 	if os.Getenv("KARAT_TEST_SOUND_CARD") == "" {
 		t.Skip("KARAT_TEST_SOUND_CARD is not set")
+	}
+	infos, err := device.List()
+	if err != nil || !slices.ContainsFunc(infos, func(i device.Info) bool { return i.DefaultMicrophone }) {
+		t.Errorf("listed %+v, %v; want a default microphone among them", infos, err)
 	}
 	for _, c := range []struct{ mic, speaker string }{
 		{"default", "default"}, {"default", "null"}, {"null", "default"},

@@ -159,7 +159,7 @@ func (h *hardware) pump() error {
 
 // tolerate forgives what passes: the card ran ahead of us once.
 func tolerate(err error) error {
-	if err == portaudio.InputOverflowed || err == portaudio.OutputUnderflowed {
+	if errors.Is(err, portaudio.InputOverflowed) || errors.Is(err, portaudio.OutputUnderflowed) {
 		return nil
 	}
 	return err

@@ -13,7 +13,7 @@ import (
 )
 
 // Class is what a datagram on the media port is, by its first byte (RFC 7983,
-// and RFC 5764 Section 5.1.2).
+// and RFC 5764, Section 5.1.2).
 type Class uint8
 
 // The classes.
