@@ -207,17 +207,15 @@ func mergeKey(req *sip.Request) string {
 }
 
 // tell passes an event to the owner; it is lost if the owner does not read.
-func (a *Agent) tell(e Event) bool {
+func (a *Agent) tell(e Event) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
-		return false
+		return
 	}
 	select {
 	case a.events <- e:
-		return true
 	default:
-		return false
 	}
 }
 

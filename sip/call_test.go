@@ -217,12 +217,16 @@ func TestRouteSet(t *testing.T) {
 		record    []string
 		route     []string
 	}{
-		{"loose", "sip:bob@10.0.0.1:5060",
+		{
+			"loose", "sip:bob@10.0.0.1:5060",
 			[]string{"<sip:10.0.0.1;lr;x=1>, <sip:p2.example;lr=on>", "<sip:p3.example;lr>"},
-			[]string{"<sip:p3.example;lr>", "<sip:p2.example;lr=on>", "<sip:10.0.0.1;lr;x=1>"}},
-		{"strict", "sip:10.0.0.1:5060",
+			[]string{"<sip:p3.example;lr>", "<sip:p2.example;lr=on>", "<sip:10.0.0.1;lr;x=1>"},
+		},
+		{
+			"strict", "sip:10.0.0.1:5060",
 			[]string{"<sip:p1.example;lr>", "<sip:10.0.0.1:5060>"},
-			[]string{"<sip:p1.example;lr>", "<sip:bob@10.0.0.1:5060>"}},
+			[]string{"<sip:p1.example;lr>", "<sip:bob@10.0.0.1:5060>"},
+		},
 	}
 	for _, tc := range cases {
 		calling(t, func(t *testing.T, p *peer, c *Call, m heard) {

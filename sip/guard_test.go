@@ -23,12 +23,16 @@ const plain = "OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\n
 // RFC 4475 and worse: what is to be read, and what is not.
 func TestCanonical(t *testing.T) {
 	cases := []struct{ name, in, want string }{
-		{"compact, folded, odd spacing", "OPTIONS sip:a@b SIP/2.0\r\nv:SIP/2.0/UDP  h1;branch=z9hG4bK1 ,SIP/2.0/TCP h2;branch=z9hG4bK2\r\n" +
-			"f : \"a, \\\"b\"\r\n <sip:c@d>\r\n\t;tag=1\r\nt: <sip:a@b>\r\ni: x\r\ncseq:   7   OPTIONS\r\nKarat-Source: 1.2.3.4:5\r\nl:2\r\n\r\nhi, more",
+		{
+			"compact, folded, odd spacing", "OPTIONS sip:a@b SIP/2.0\r\nv:SIP/2.0/UDP  h1;branch=z9hG4bK1 ,SIP/2.0/TCP h2;branch=z9hG4bK2\r\n" +
+				"f : \"a, \\\"b\"\r\n <sip:c@d>\r\n\t;tag=1\r\nt: <sip:a@b>\r\ni: x\r\ncseq:   7   OPTIONS\r\nKarat-Source: 1.2.3.4:5\r\nl:2\r\n\r\nhi, more",
 			"OPTIONS sip:a@b SIP/2.0\r\nKarat-Source: 192.0.2.1:5060\r\nVia: SIP/2.0/UDP  h1;branch=z9hG4bK1\r\nVia: SIP/2.0/TCP h2;branch=z9hG4bK2\r\n" +
-				"From: \"a, \\\"b\" <sip:c@d> ;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: x\r\nCSeq: 7   OPTIONS\r\nContent-Length: 2\r\n\r\nhi"},
-		{"response without reason", strings.Replace(plain, "OPTIONS sip:a@b SIP/2.0", "SIP/2.0 200", 1),
-			strings.Replace(strings.Replace(plain, "OPTIONS sip:a@b SIP/2.0\r\n", "SIP/2.0 200 \r\nKarat-Source: 192.0.2.1:5060\r\n", 1), "\r\n\r\n", "\r\nContent-Length: 0\r\n\r\n", 1)},
+				"From: \"a, \\\"b\" <sip:c@d> ;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: x\r\nCSeq: 7   OPTIONS\r\nContent-Length: 2\r\n\r\nhi",
+		},
+		{
+			"response without reason", strings.Replace(plain, "OPTIONS sip:a@b SIP/2.0", "SIP/2.0 200", 1),
+			strings.Replace(strings.Replace(plain, "OPTIONS sip:a@b SIP/2.0\r\n", "SIP/2.0 200 \r\nKarat-Source: 192.0.2.1:5060\r\n", 1), "\r\n\r\n", "\r\nContent-Length: 0\r\n\r\n", 1),
+		},
 		{"no header", "OPTIONS sip:a SIP/2.0\r\n\r\n", ""},
 		{"two From", strings.Replace(plain, "To:", "From: <sip:x@y>\r\nTo:", 1), ""},
 		{"CSeq of another method", strings.Replace(plain, "7 OPTIONS", "7 INVITE", 1), ""},
@@ -62,7 +66,7 @@ func FuzzCanonical(f *testing.F) {
 	f.Add([]byte("SIP/2.0 200 OK\r\nv: SIP/2.0/UDP [::1]:5060;branch=z9hG4bK1;received=[::1], SIP/2.0/UDP b;branch=\"z9\"\r\nf: \"x\" <sip:a@b;c?d=e>;tag=1\r\nt: <tel:+1>\r\ni: 1\r\nCSeq: 1 INVITE\r\nRecord-Route: <sip:p;lr>,<sip:q>\r\nm: *\r\n\r\n"))
 	parser := newParser()
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		n, err := frame(raw)
+		n, _ := frame(raw)
 		if n < 0 || n > len(raw) || n > maxMessage {
 			t.Fatalf("frame of %d in %d bytes", n, len(raw))
 		}
@@ -129,8 +133,10 @@ func FuzzChallenge(f *testing.F) {
 	f.Add(`Basic realm="x", DIGEST NONCE=1,,=,"`)
 	f.Fuzz(func(t *testing.T, value string) {
 		k := &keyring{user: "alice", domain: "a, b"}
-		req, err := dialog.Outgoing{Method: "REGISTER", URI: "sip:b", Via: "SIP/2.0/UDP e", Branch: "1",
-			From: "<sip:a@b>;tag=1", To: "<sip:a@b>", CallID: "1", Seq: 1}.Build()
+		req, err := dialog.Outgoing{
+			Method: "REGISTER", URI: "sip:b", Via: "SIP/2.0/UDP e", Branch: "1",
+			From: "<sip:a@b>;tag=1", To: "<sip:a@b>", CallID: "1", Seq: 1,
+		}.Build()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -30,7 +30,7 @@ func (a *Agent) requested(req *sip.Request, tx *sip.ServerTx) {
 	case req.Method == cancelMethod:
 		a.cancelled(req, tx)
 	case dialog.ToTag(req) != "":
-		a.within(now, req, tx)
+		a.within(req, tx)
 	case req.Method == sip.INVITE:
 		a.invited(now, req, tx)
 	default: // BYE, UPDATE, INFO outside of any dialog
@@ -53,7 +53,7 @@ func (a *Agent) find(req *sip.Request) *Call {
 }
 
 // within takes a request within a dialog.
-func (a *Agent) within(now time.Time, req *sip.Request, tx *sip.ServerTx) {
+func (a *Agent) within(req *sip.Request, tx *sip.ServerTx) {
 	c := a.find(req)
 	if c == nil || !c.post(func(now time.Time) { c.serve(req, tx); c.machine.Request(now, req) }) {
 		a.stack.respond(tx, dialog.Reply{Code: 481, ToTag: newID()}.Build(req))

@@ -2,6 +2,7 @@ package simnet
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -181,7 +182,7 @@ func (s *half) travel(data []byte) (time.Duration, error) {
 // Read waits for bytes.
 func (c *Conn) Read(b []byte) (int, error) {
 	n, err := c.in.read(b)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = opError("read", "tcp", err)
 	}
 	return n, err
@@ -317,7 +318,7 @@ func (c *Conn) CloseWrite() error {
 func (c *Conn) Close() error {
 	err := opError("close", "tcp", net.ErrClosed)
 	c.once.Do(func() {
-		c.CloseWrite() // may have been called before: nothing to tell
+		_ = c.CloseWrite() // may have been called before: nothing to tell
 		c.in.mu.Lock()
 		c.in.reader, c.in.pieces, c.in.size = true, nil, 0
 		c.in.changed()

@@ -283,7 +283,7 @@ func (c *Call) Response(now time.Time, req *sip.Request, res *sip.Response) {
 		c.reinviteResponse(p, res)
 	case res.StatusCode >= 200:
 		p.final = true
-		c.retry(p, res)
+		_, _ = c.retry(p, res) // what cannot be sent again, a BYE, is over anyway
 	}
 }
 

@@ -41,4 +41,6 @@ func Example() {
 	go server.ServeUDP(udp)
 	go server.ServeTLS(tcp)
 	// … phones register at sip:127.0.0.1:port;transport=tls
+
+	// Output:
 }

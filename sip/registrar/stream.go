@@ -76,12 +76,12 @@ func (s *Server) serveStream(f flow, conn net.Conn, config *tls.Config) {
 	raw := conn
 	if config != nil {
 		conn = tls.Server(conn, config)
-		conn.SetDeadline(time.Now().Add(handshakeTime))
+		_ = raw.SetDeadline(time.Now().Add(handshakeTime)) // it fails on a closed connection, as the handshake does
 		if err := conn.(*tls.Conn).Handshake(); err != nil {
 			s.cfg.Logger.Info("registrar: a TLS handshake failed", "error", err)
 			return
 		}
-		conn.SetDeadline(time.Time{})
+		_ = raw.SetDeadline(time.Time{})
 	}
 	st := &stream{conn: conn, raw: raw, out: make(chan []byte, streamQueue)}
 	ended := make(chan struct{})
@@ -163,10 +163,15 @@ func skipPings(r *bufio.Reader, pong func()) error {
 		if b[0] != '\r' && b[0] != '\n' {
 			return nil
 		}
-		if r.Discard(1); b[0] == '\n' {
-			if lines++; lines%2 == 0 {
-				pong()
-			}
+		newline := b[0] == '\n'
+		if _, err := r.Discard(1); err != nil {
+			return err
+		}
+		if !newline {
+			continue
+		}
+		if lines++; lines%2 == 0 {
+			pong()
 		}
 	}
 }

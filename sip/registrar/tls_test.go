@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"strings"
@@ -119,7 +120,7 @@ func TestServeRefusals(t *testing.T) {
 		t.Error("TLS is served without a certificate")
 	}
 	pc := &fakeSocket{}
-	if err := s.ServeUDP(pc); err != errWildcard || !pc.closed {
+	if err := s.ServeUDP(pc); !errors.Is(err, errWildcard) || !pc.closed {
 		t.Errorf("a socket at 0.0.0.0: %v, closed %v", err, pc.closed)
 	}
 	s.Close()
