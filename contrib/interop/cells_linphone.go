@@ -298,7 +298,7 @@ func (h history) talk(ctx context.Context, b *bench, proxy *lab.Kamailio, karat 
 	if err := exits(ctx, call, 0); err != nil {
 		return m, err
 	}
-	if _, err := linphone.WaitEnded(ctx, mark); err != nil {
+	if err := hearsTheEnd(ctx, linphone, mark); err != nil {
 		return m, err
 	}
 	m.alarmed = linphone.Alarmed(mark)
@@ -309,6 +309,18 @@ func (h history) talk(ctx context.Context, b *bench, proxy *lab.Kamailio, karat 
 		return m, b.bothHeard(call, linphone)
 	}
 	return m, b.bothHeard(linphone, call)
+}
+
+// endHeard is how long after Karat's end Linphone may still think it is talking:
+// a BYE that has to be sent again comes within this.
+const endHeard = 5 * time.Second
+
+// hearsTheEnd checks that Karat's BYE, or the answer to Linphone's own, arrived.
+func hearsTheEnd(ctx context.Context, linphone *lab.Linphone, mark lab.CallMark) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, endHeard, errors.New("karat has left, and linphone was not told"))
+	defer cancel()
+	_, err := linphone.WaitEnded(ctx, mark)
+	return err
 }
 
 func (h history) connect(ctx context.Context, proxy *lab.Kamailio, karat *lab.Karat, linphone *lab.Linphone) (*lab.KaratCall, error) {
