@@ -177,6 +177,7 @@ func TestRefresh(t *testing.T) {
 		{"<sip:y@anonymous.invalid>", "sip:y@anonymous.invalid"},
 		{"<sip:x@anonymous.invalid;transport=tls>", "sip:x@anonymous.invalid;transport=tls"},
 		{"<sip:x@anonymous.invalid;alias=192.0.2.2~5060~1>", "sip:x@anonymous.invalid;alias=192.0.2.2~5060~1"},
+		{"<sip:x@anonymous.invalid;gr=1>", "sip:x@anonymous.invalid;gr=1"},
 		{"*", known},
 		{"<>", known},
 	}
@@ -185,6 +186,29 @@ func TestRefresh(t *testing.T) {
 		d.Refresh(request(t, "INVITE", "Contact: "+tc.contact))
 		if d.Target != tc.want {
 			t.Errorf("%s: target %s, want %s", tc.contact, d.Target, tc.want)
+		}
+	}
+}
+
+// The Contact of an answer is the target, however alike it and the address that
+// was dialled are: a GRUU differs in one parameter, and all depends on it.
+func TestAnswerSetsTarget(t *testing.T) {
+	c, err := Place(ours(), "sip:bob@127.0.0.1;x=1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	invite := c.Actions()[0].(Send).Request
+	for _, contact := range []string{"sip:bob@127.0.0.1;alias=127.0.0.1~5071~3;gr=urn:uuid:1", "sip:bob@127.0.0.1"} {
+		res := Reply{Code: 200, ToTag: contact, Contact: "<" + contact + ">"}.Build(invite)
+		d, err := FromResponse(ours(), invite, res)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.Target != contact {
+			t.Errorf("the target is %s, want %s", d.Target, contact)
+		}
+		if bye, err := d.Request("BYE", nil); err != nil || bye.Recipient.String() != contact {
+			t.Errorf("BYE goes to %v (%v), want %s", bye.Recipient.String(), err, contact)
 		}
 	}
 }

@@ -121,10 +121,10 @@ func escapeQuoted(s string) string {
 // learn takes target and route set from a response of a UAS. fallback is the
 // target where the response names none that we could send to.
 func (d *Dialog) learn(fallback string, res *sip.Response) {
-	if d.Target == "" {
+	d.Target = ""
+	if d.Refresh(res); d.Target == "" {
 		d.Target = fallback
 	}
-	d.Refresh(res)
 	routes := Values(res, "Record-Route")
 	if len(routes) > maxRoutes {
 		return
@@ -151,11 +151,25 @@ func (d *Dialog) Refresh(msg sip.Message) {
 	if err := sip.ParseUri(target, &uri); err != nil || uri.Host == "" || uri.Wildcard {
 		return
 	}
-	// A proxy may have added a parameter to the Contact that we know, the way back
-	// to a peer that names no address, and not to this one.
-	if !equivalent(target, d.Target) {
+	if !stripped(target, d.Target) {
 		d.Target = target
 	}
+}
+
+// stripped tells whether a URI is the known one without some of its parameters:
+// a proxy may have added one to the Contact that we know, the way back to a peer
+// that names no address, and not to this one.
+func stripped(target, known string) bool {
+	var x, y sip.Uri
+	if sip.ParseUri(target, &x) != nil || sip.ParseUri(known, &y) != nil || !equivalent(target, known) {
+		return false
+	}
+	for _, kv := range x.UriParams {
+		if !y.UriParams.Has(kv.K) {
+			return false
+		}
+	}
+	return true
 }
 
 // equivalent compares URIs as RFC 3261, Section 19.1.4 does: parameters that
