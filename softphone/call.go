@@ -88,6 +88,7 @@ type call struct {
 	muted    bool // by the user
 	answered time.Time
 	over     bool // Ended was emitted
+	owing    bool // the caller was turned away and waits for its answer
 	figures  <-chan time.Time
 }
 
@@ -123,6 +124,11 @@ func newCall(p *Phone, id string, outgoing bool) *call {
 func (c *call) run(begin func() error) {
 	defer close(c.done)
 	defer c.closeMedia()
+	defer func() {
+		if c.owing {
+			c.phone.owing.Add(-1)
+		}
+	}()
 	if err := begin(); err != nil {
 		c.log.Warn("call could not begin", "error", err)
 		c.end(sentence(err), outcomeOf(err))
@@ -209,8 +215,17 @@ func (c *call) decline() {
 		c.leave("you hung up")
 		return
 	}
-	c.sip.Decline()
+	c.turnAway()
 	c.end("you declined the call", NotAnswered)
+}
+
+// turnAway leaves the caller to the one answer, at its time.
+func (c *call) turnAway() {
+	c.sip.Decline()
+	if !c.owing {
+		c.owing = true
+		c.phone.owing.Add(1)
+	}
 }
 
 // leave ends the call from our side.
@@ -220,7 +235,7 @@ func (c *call) leave(why string) {
 	}
 	c.cutVoice()
 	if !c.outgoing && c.answered.IsZero() {
-		c.sip.Decline()
+		c.turnAway()
 	} else {
 		c.sip.Hangup()
 	}
@@ -237,7 +252,7 @@ func (c *call) refuse(why string) {
 	c.assess()
 	c.emit(Refused{Head: c.head(), Why: why})
 	if !c.outgoing && c.path == nil {
-		c.sip.Decline() // never answered: the caller learns nothing
+		c.turnAway() // never answered: the caller learns nothing
 	} else {
 		c.sip.Hangup()
 	}
@@ -252,7 +267,7 @@ func (c *call) fail(err error) {
 	c.log.Warn("call failed", "error", err)
 	c.cutVoice()
 	if !c.outgoing && c.path == nil {
-		c.sip.Decline()
+		c.turnAway()
 	} else {
 		c.sip.Hangup()
 	}
@@ -270,8 +285,8 @@ func (c *call) end(why string, outcome Outcome) {
 	if !c.answered.IsZero() {
 		ended.Talked = time.Since(c.answered)
 	}
+	c.closeMedia() // first: who hears of the end may call again at once
 	c.emit(ended)
-	c.closeMedia()
 }
 
 // outcome of a call that ends now without anything having failed.

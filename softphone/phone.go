@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"karat/media/device"
@@ -76,6 +77,7 @@ type Phone struct {
 	account *store.Account // nil: direct calls only
 	agent   *sip.Agent
 	events  chan Event
+	owing   atomic.Int32   // callers who were turned away and have no answer yet
 	done    chan struct{}  // closed when the phone is being switched off
 	hearing sync.WaitGroup // the goroutine of hear, and those that drain
 	talking sync.WaitGroup // the calls
@@ -189,6 +191,10 @@ func (p *Phone) Start(ctx context.Context) error {
 
 // HasAccount tells whether the phone registers anywhere.
 func (p *Phone) HasAccount() bool { return p.account != nil }
+
+// Owing tells whether a caller was turned away who still has to get the answer
+// that every unanswered caller gets.
+func (p *Phone) Owing() bool { return p.owing.Load() > 0 }
 
 // Events is where everything that happens comes out. It is closed by Close.
 func (p *Phone) Events() <-chan Event { return p.events }

@@ -53,7 +53,10 @@ func (e *env) showPeer(name string, p store.Peer) {
 	}
 	state := "code not compared yet"
 	if p.Verified {
-		state = "code compared, as " + p.VerifiedName
+		state = "code compared"
+		if p.VerifiedName != "" {
+			state += ", as " + p.VerifiedName
+		}
 	}
 	if name == "" {
 		name = "not named"
@@ -153,10 +156,16 @@ func (c *verifyCommand) Run(e *env) error {
 		if err != nil {
 			return err
 		}
-		if c.Withdraw {
+		switch as := cmp.Or(c.As, name); {
+		case c.Withdraw:
 			err = s.Unverify(p.OwnZID, p.ZID)
-		} else {
-			err = s.Verify(p.OwnZID, p.ZID, cmp.Or(c.As, name, peerID(p)))
+		case as != "":
+			err = s.Verify(p.OwnZID, p.ZID, as)
+		default: // the next call with it binds the name
+			err = s.UpdatePeer(p.OwnZID, p.ZID, func(p *store.Peer) error {
+				p.Verified, p.VerifiedName = true, ""
+				return nil
+			})
 		}
 		if err != nil {
 			return err

@@ -201,7 +201,11 @@ func (c *conversation) finish() {
 				c.note(ev.Outcome)
 			}
 		case <-slow:
-			c.say("a caller was turned away: Karat stays, up to 45 s, to give the answer that every unanswered call gets (interrupt to leave now)")
+			if c.phone.Owing() {
+				c.say("A caller was turned away: Karat stays, up to 45 s, to give the answer that every unanswered call gets (interrupt to leave now).")
+			} else {
+				c.say("Waiting for the other end to confirm that the call is over ...")
+			}
 		}
 	}
 }
