@@ -162,6 +162,41 @@ func TestMismatchKeepsMicrophoneClosed(t *testing.T) {
 	})
 }
 
+// A phone that was verified as one contact and calls as another is somebody who
+// relays, until the code was compared again.
+func TestAnotherNameIsAnAlarm(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		alice, bob := w.user("alice", "10.0.0.1"), w.user("bob", "10.0.0.2")
+		alice.start()
+		defer alice.stop()
+		bob.start(auto)
+		defer bob.stop()
+		talk(alice, bob)
+		alice.phone.SASCompared(alice.call, true)
+		hangUp(alice, bob)
+		for _, p := range alice.store.Unnamed() {
+			if err := alice.store.Verify(p.OwnZID, p.ZID, "Carol"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before := w.classes("10.0.0.1")[path.RTP]
+		alice.dial("bob")
+		expect[softphone.Secure](alice)
+		if f := expect[softphone.Assayed](alice).Report.Finding(assay.Participants); f.Verdict != assay.Broken {
+			t.Errorf("another name is %+v", f)
+		}
+		time.Sleep(time.Second)
+		if n := w.classes("10.0.0.1")[path.RTP]; n != before {
+			t.Errorf("%d voice packets left", n-before)
+		}
+		alice.phone.SASCompared(alice.call, true)
+		expect[softphone.Talking](alice)
+		if a, _ := hangUp(alice, bob); a.Outcome != softphone.Private {
+			t.Errorf("ended as %+v", a)
+		}
+	})
+}
+
 func TestRequireVerified(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		alice, bob := w.user("alice", "10.0.0.1"), w.user("bob", "10.0.0.2")
