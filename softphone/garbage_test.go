@@ -74,7 +74,7 @@ func (w *world) ports(hosts ...string) []netip.AddrPort {
 	seen := map[netip.AddrPort]bool{}
 	var out []netip.AddrPort
 	for _, h := range hosts {
-		for _, p := range w.sent[netip.MustParseAddr(h)] {
+		for _, p := range w.sentBy(h) {
 			if !seen[p.From] {
 				seen[p.From] = true
 				out = append(out, p.From)
@@ -97,7 +97,7 @@ func garbage(rng *rand.Rand, w *world) []byte {
 		}
 		return b
 	}
-	all := w.sent[netip.MustParseAddr([]string{"10.0.0.1", "10.0.0.2", providerAddr}[rng.IntN(3)])]
+	all := w.sentBy([]string{"10.0.0.1", "10.0.0.2", providerAddr}[rng.IntN(3)])
 	b := append([]byte(nil), all[rng.IntN(len(all))].Data...)
 	for range 1 + rng.IntN(4) {
 		if len(b) > 0 {
@@ -118,7 +118,7 @@ func TestSignallingNamesNothingOfTheMachine(t *testing.T) {
 		defer bob.stop()
 		talk(alice, bob)
 		hangUp(alice, bob)
-		for _, p := range w.sent[netip.MustParseAddr("10.0.0.1")] {
+		for _, p := range w.sentBy("10.0.0.1") {
 			if path.Classify(p.Data) != path.Unknown {
 				continue
 			}

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,7 +26,9 @@ type world struct {
 	t     *testing.T
 	net   *simnet.Network
 	proxy *registrar.Server
-	sent  map[netip.Addr][]simnet.Packet // by host, in order
+
+	mu   sync.Mutex                     // guards: sent
+	sent map[netip.Addr][]simnet.Packet // by host, in order
 }
 
 const providerAddr = "10.0.0.9"
@@ -54,13 +58,22 @@ func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
 
 func (w *world) tap(p simnet.Packet) {
 	p.Data = append([]byte(nil), p.Data...)
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.sent[p.From.Addr()] = append(w.sent[p.From.Addr()], p)
+}
+
+// sentBy is what a host sent so far.
+func (w *world) sentBy(host string) []simnet.Packet {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.sent[netip.MustParseAddr(host)])
 }
 
 // classes counts what a host sent, by class, signalling left out.
 func (w *world) classes(host string) map[path.Class]int {
 	out := map[path.Class]int{}
-	for _, p := range w.sent[netip.MustParseAddr(host)] {
+	for _, p := range w.sentBy(host) {
 		if p.To.Port() == 5060 || p.From.Port() == 5060 {
 			continue
 		}
