@@ -3,6 +3,7 @@ package zrtp
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -99,11 +100,13 @@ func weakValues() map[string]map[string][]byte {
 // Sections 4.4.1.2 and 4.4.1.3: a weak public value is Error 0x61, at both ends.
 // The responder sees it under a commitment that fits.
 func TestWeakPublicValues(t *testing.T) {
-	for ka, values := range weakValues() {
+	all := weakValues()
+	maps.Copy(all, weakPoints(t))
+	for ka, values := range all {
 		for name, value := range values {
 			t.Run(ka+"/"+name, func(t *testing.T) {
 				a, b := configs()
-				a.Algorithms = Algorithms{KeyAgreements: []string{ka}}
+				a.Algorithms = Algorithms{KeyAgreements: []string{ka}, Hashes: []string{"S384"}}
 				b.Algorithms = a.Algorithms
 				weak := changeDHPart(t, func(d *wire.DHPart) { d.PublicValue = value })
 				l, initiator := tampered(t, a, b, wire.TypeDHPart1, weak)

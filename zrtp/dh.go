@@ -32,17 +32,28 @@ func exponentLen(s suite) int { return 2 * s.keyLen() }
 
 // publicLen is the length of a public value in octets.
 func (s suite) publicLen() int {
-	if s.keyAgreement == wire.DH3k {
+	if c, ok := curveOf(s.keyAgreement); ok {
+		return c.publicLen()
+	}
+	switch s.keyAgreement {
+	case wire.DH3k:
 		return len(modulus3072)
+	case wire.X448:
+		return x448Len
 	}
 	return x255Len
 }
 
 // newKeyAgreement draws a fresh secret and computes the public value.
 func newKeyAgreement(s suite, rand io.Reader) (keyAgreement, error) {
+	if c, ok := curveOf(s.keyAgreement); ok {
+		return newEC(c, rand)
+	}
 	switch s.keyAgreement {
 	case wire.X255:
 		return newX255(rand)
+	case wire.X448:
+		return newX448(rand)
 	case wire.DH3k:
 		return newDH3k(exponentLen(s), rand)
 	}

@@ -34,6 +34,9 @@ func TestAlgorithms(t *testing.T) {
 	all := DefaultAlgorithms()
 	for _, ka := range all.KeyAgreements {
 		for _, hash := range all.Hashes {
+			if ka == "EC38" && hash == "S256" {
+				continue // see TestEC38NeedsS384
+			}
 			for _, cipher := range all.Ciphers {
 				for _, tag := range all.AuthTags {
 					for _, sas := range all.SASTypes {
