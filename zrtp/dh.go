@@ -40,8 +40,9 @@ func (s suite) publicLen() int {
 		return len(modulus3072)
 	case wire.X448:
 		return x448Len
+	default:
+		return x255Len
 	}
-	return x255Len
 }
 
 // newKeyAgreement draws a fresh secret and computes the public value.
@@ -56,8 +57,9 @@ func newKeyAgreement(s suite, rand io.Reader) (keyAgreement, error) {
 		return newX448(rand)
 	case wire.DH3k:
 		return newDH3k(exponentLen(s), rand)
+	default:
+		return nil, fmt.Errorf("zrtp: no key agreement %q", s.keyAgreement)
 	}
-	return nil, fmt.Errorf("zrtp: no key agreement %q", s.keyAgreement)
 }
 
 // randomSecret draws n octets.

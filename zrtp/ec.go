@@ -31,8 +31,9 @@ func curveOf(keyAgreement wire.Algorithm) (curve, bool) {
 		return curve{ecdh.P384(), 48, 0xff}, true
 	case wire.EC52:
 		return curve{ecdh.P521(), 66, 0x01}, true
+	default:
+		return curve{}, false
 	}
-	return curve{}, false
 }
 
 // publicLen is the length of a public value in octets.
