@@ -14,7 +14,10 @@ import (
 // Algorithms lists what an endpoint offers, most wanted first, by the names of
 // RFC 6189, Sections 5.1.2 to 5.1.6.
 type Algorithms struct {
-	KeyAgreements []string // X255, X448, EC25, EC38, EC52, DH3k
+	// KeyAgreements: X2M2 and the other post-quantum ones (X3M3, X3K3, X1M1, X1K1,
+	// MLK3, MLK2, MLK1, KYB3, KYB2, KYB1); K448 and K255; X448, X255, EC25, EC38,
+	// EC52, DH3k. What is post-quantum comes first wherever it stands.
+	KeyAgreements []string
 	Hashes        []string // S384, S256
 	Ciphers       []string // AES3, AES1
 	AuthTags      []string // HS80, HS32
@@ -22,10 +25,10 @@ type Algorithms struct {
 }
 
 // DefaultAlgorithms is all that this package offers unasked, the most wanted
-// first.
+// first. Seven of a kind is all that a Hello has room for.
 func DefaultAlgorithms() Algorithms {
 	return Algorithms{
-		KeyAgreements: []string{"X255", "X448", "EC25", "EC38", "DH3k"},
+		KeyAgreements: []string{"X2M2", "X255", "X448", "EC25", "EC38", "DH3k"},
 		Hashes:        []string{"S384", "S256"},
 		Ciphers:       []string{"AES3", "AES1"},
 		AuthTags:      []string{"HS80", "HS32"},
@@ -36,7 +39,8 @@ func DefaultAlgorithms() Algorithms {
 // usableAlgorithms is all that this package can do.
 func usableAlgorithms() Algorithms {
 	a := DefaultAlgorithms()
-	a.KeyAgreements = append(a.KeyAgreements, "EC52")
+	a.KeyAgreements = append(a.KeyAgreements, "EC52",
+		"X3M3", "X3K3", "X1M1", "X1K1", "MLK3", "MLK2", "MLK1", "KYB3", "KYB2", "KYB1", "K448", "K255")
 	return a
 }
 
@@ -79,6 +83,9 @@ func newOffer(a Algorithms) (offer, error) {
 		}
 	}
 	o = o.withMandatory()
+	if len(o.keyAgreements) > wire.MaxAlgorithms {
+		return offer{}, fmt.Errorf("zrtp: a Hello has no room for %d key agreements, DH3k included", len(o.keyAgreements))
+	}
 	for _, keyAgreement := range o.keyAgreements {
 		if _, ok := o.coupled(keyAgreement).complement(keyAgreement, o); !ok {
 			return offer{}, fmt.Errorf("zrtp: what the key agreement %q needs beside it is not offered", keyAgreement)
@@ -134,6 +141,9 @@ func (o offer) coupled(keyAgreement wire.Algorithm) offer {
 	if keyAgreement == wire.EC38 {
 		o.hashes = only(o.hashes, wire.S384)
 	}
+	if keyAgreement.KEM() {
+		o.hashes, o.ciphers = only(o.hashes, kemHashes...), only(o.ciphers, kemCiphers...)
+	}
 	return o
 }
 
@@ -147,7 +157,7 @@ func only(list []wire.Algorithm, allowed ...wire.Algorithm) []wire.Algorithm {
 // first choices; that section is a SHOULD, for speed only. DH3k demands nothing
 // of the others, so that there is always a choice.
 func (o offer) choose(peer offer) suite {
-	for _, keyAgreement := range o.keyAgreements {
+	for _, keyAgreement := range strongestFirst(o.keyAgreements) {
 		if !slices.Contains(peer.keyAgreements, keyAgreement) {
 			continue
 		}

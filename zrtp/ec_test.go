@@ -186,7 +186,7 @@ func TestEC38NeedsS384(t *testing.T) {
 		t.Errorf("chose %s with %s against a peer that has EC38 only, and no S384", s.keyAgreement, s.hash)
 	}
 
-	a, b := configs()
+	a, b := classicalConfigs()
 	l := newLink(t, a, b)
 	l.tamper(wire.TypeCommit, changeCommit(t, func(c *wire.Commit) {
 		c.KeyAgreement, c.Hash, c.HVI[0] = wire.EC38, wire.S256, 0xff

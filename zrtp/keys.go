@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 
 	"karat/internal/secret"
+	"karat/zrtp/wire"
 )
 
 // agreement is all that goes into the shared secret s0 (Section 4.4.1.4).
@@ -23,6 +24,13 @@ type agreement struct {
 func totalHash(s suite, responderHello, commit, dhPart1, dhPart2 []byte) []byte {
 	return s.sum(responderHello, commit, dhPart1, dhPart2)
 }
+
+// bindsInitiator tells whether the initiator's Hello is in total_hash too, after
+// the responder's. In version 1.10 it is not: the keys would be the same if it
+// had been changed on its way, and with it what the responder believes that the
+// initiator can do. X2M2 is spoken by nobody else, so that we may say what it
+// means; see the package comment for why that is enough.
+func (s suite) bindsInitiator() bool { return s.keyAgreement == wire.X2M2 }
 
 // s0 computes the shared secret.
 //

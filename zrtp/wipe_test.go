@@ -245,7 +245,7 @@ func TestNoRandomNumbers(t *testing.T) {
 		a.Rand = bytes.NewReader(make([]byte, octets))
 		s, err := NewSession(a)
 		if err != nil {
-			if octets >= 34 {
+			if octets >= 36 {
 				t.Errorf("%d octets: %v", octets, err)
 			}
 			continue
