@@ -11,6 +11,7 @@ import (
 // The explorer finds an engine that is broken: each of these has one thing wrong
 // with it, done to its Session after every step.
 func TestExplorerBites(t *testing.T) {
+	friends := inRole(t, Initiator, true)
 	for name, c := range map[string]struct {
 		faults int
 		hack   func(end int, s *Session)
@@ -26,7 +27,7 @@ func TestExplorerBites(t *testing.T) {
 		"a false alarm":                 {0, alarm, "false alarm"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, b := explored()["friends"]()
+			a, b := friends()
 			x := walk(t, a, b, c.faults, nil, c.hack)
 			if headline, _, _ := strings.Cut(x.found, "\n"); !strings.Contains(headline, c.want) {
 				t.Errorf("found %q, want %q", headline, c.want)
@@ -88,7 +89,7 @@ func alarm(_ int, s *Session) {
 // Two states that differ in one field have different digests, however deep it
 // lies, and a copy has memory of its own.
 func TestDeepCopyAndDigest(t *testing.T) {
-	a, _ := explored()["friends"]()
+	a, _ := inRole(t, Initiator, true)()
 	body := sessionAnatomy()
 	w := &world{now: epoch, body: body}
 	original := newEnd(t, "", a).Session
@@ -126,21 +127,5 @@ func TestDeepCopyAndDigest(t *testing.T) {
 	shift(later, time.Hour)
 	if (&player{session: later}).digest(&world{now: epoch.Add(time.Hour), body: body}) != of(original) {
 		t.Error("the same state an hour later has another digest")
-	}
-}
-
-// Contention gives each end each role in what is explored.
-func TestExploredRoles(t *testing.T) {
-	roles := map[Role]int{}
-	for _, ends := range explored() {
-		a, b := ends()
-		l := newLink(t, a, b)
-		l.start()
-		l.run(time.Second)
-		s, _ := l.wantSecure()
-		roles[s.Role]++
-	}
-	if roles[Initiator] == 0 || roles[Responder] == 0 {
-		t.Errorf("roles of the first end: %v", roles)
 	}
 }
