@@ -1,12 +1,12 @@
 package zrtp
 
 import (
-	"crypto/ecdh"
 	"errors"
 	"fmt"
 	"io"
 
 	"filippo.io/bigmod"
+	"github.com/cloudflare/circl/dh/x25519"
 
 	"karat/internal/secret"
 	"karat/zrtp/wire"
@@ -87,28 +87,23 @@ func newX255(rand io.Reader) (*x255, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := ecdh.X25519().NewPrivateKey(scalar.Expose())
-	if err != nil {
-		return nil, err
-	}
-	return &x255{scalar, key.PublicKey().Bytes()}, nil
+	var public x25519.Key
+	x25519.KeyGen(&public, (*x25519.Key)(scalar.Expose()))
+	return &x255{scalar, public[:]}, nil
 }
 
 func (x *x255) public() []byte { return x.pv }
 
-// agree fails on the points of small order: for them the result is zero, and
-// crypto/ecdh reports that.
+// agree fails on the points of small order: for them the result is zero.
+// crypto/ecdh would do too, but keeps copies of the secret that nobody can wipe,
+// and computes the public value again each time.
 func (x *x255) agree(peer []byte) (secret.Bytes, error) {
-	theirs, err := ecdh.X25519().NewPublicKey(peer)
-	if err != nil {
+	if len(peer) != x255Len {
 		return secret.Bytes{}, errPublicValue
 	}
-	ours, err := ecdh.X25519().NewPrivateKey(x.scalar.Expose())
-	if err != nil {
-		return secret.Bytes{}, err
-	}
-	result, err := ours.ECDH(theirs)
-	if err != nil {
+	result := make([]byte, x255Len)
+	if !x25519.Shared((*x25519.Key)(result), (*x25519.Key)(x.scalar.Expose()), (*x25519.Key)(peer)) {
+		clear(result)
 		return secret.Bytes{}, errPublicValue
 	}
 	return secret.Own(result), nil
