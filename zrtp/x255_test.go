@@ -48,3 +48,40 @@ func TestX255AgainstGo(t *testing.T) {
 		}
 	}
 }
+
+// FuzzX255: X25519 gives what crypto/ecdh gives, refusals included, for public
+// values of any form.
+func FuzzX255(f *testing.F) {
+	f.Add(bytes.Repeat([]byte{7}, 32), bytes.Repeat([]byte{9}, 32))
+	for _, weak := range weakValues()["X255"] {
+		f.Add(bytes.Repeat([]byte{1}, 32), weak)
+		high := bytes.Clone(weak) // RFC 7748, Section 5: the top bit is ignored
+		high[31] |= 0x80
+		f.Add(bytes.Repeat([]byte{1}, 32), high)
+	}
+	f.Fuzz(func(t *testing.T, scalar, peer []byte) {
+		if len(scalar) != x255Len || len(peer) != x255Len {
+			return
+		}
+		half, err := newX255(bytes.NewReader(scalar))
+		if err != nil {
+			t.Fatal(err)
+		}
+		private, err := ecdh.X25519().NewPrivateKey(scalar)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(half.public(), private.PublicKey().Bytes()) {
+			t.Errorf("public value %x, want %x", half.public(), private.PublicKey().Bytes())
+		}
+		public, err := ecdh.X25519().NewPublicKey(peer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, refused := private.ECDH(public)
+		got, err := half.agree(peer)
+		if errors.Is(err, errPublicValue) != (refused != nil) || !bytes.Equal(got.Expose(), want) {
+			t.Errorf("agreed on %x, %v; want %x, %v", got.Expose(), err, want, refused)
+		}
+	})
+}
