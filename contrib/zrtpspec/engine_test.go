@@ -231,4 +231,3 @@ func newSRTP(d zrtp.Direction, tagBits int) *srtp.Context {
 	}
 	return c
 }
-

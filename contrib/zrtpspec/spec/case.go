@@ -2,7 +2,9 @@ package spec
 
 import (
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -43,13 +45,31 @@ func (c Case) Section() string {
 
 // All are all cases, in the order of the RFC.
 func All() []Case {
-	return slices.Concat(
+	all := slices.Concat(
 		multiplexing(), ssrc(), versions(), algorithmChoice(), contention(),
 		secrets(), dhMode(), otherModes(), keySchedule(), confirmation(),
 		termination(), randomness(), zids(), packets(), algorithmBlocks(),
 		hellos(), commits(), confirms(), relays(), pings(), timing(),
 		sas(), signalled(), hashChain(), flood(), proxies(), disclosure(), extensions(),
 	)
+	slices.SortStableFunc(all, func(a, b Case) int { return slices.Compare(a.order(), b.order()) })
+	return all
+}
+
+// order is the ID as numbers; what is no section of the RFC comes last.
+func (c Case) order() []int {
+	var numbers []int
+	section, number, _ := strings.Cut(c.ID, "/")
+	for part := range strings.SplitSeq(section, ".") {
+		n, err := strconv.Atoi(part)
+		if err != nil {
+			n = math.MaxInt
+		}
+		numbers = append(numbers, n)
+	}
+	n, _ := strconv.Atoi(number)
+	// A section comes before those within it.
+	return append(numbers, math.MinInt, n)
 }
 
 // Find returns the cases that a list of names means: IDs, or whole sections.
