@@ -320,11 +320,12 @@ func (s *Session) Close() {
 	s.state = stateClosed
 }
 
-// quiesce stops all timers.
+// quiesce stops all timers, and waits for nothing.
 func (s *Session) quiesce() {
 	s.helloTimer, s.timer = retransmission{}, retransmission{}
 	s.patience, s.helloEnd = time.Time{}, time.Time{}
 	s.doubt = doubt{}
+	s.reassembly = wire.Reassembly{}
 }
 
 // wipe clears all that is secret and not yet handed out.
