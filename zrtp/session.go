@@ -127,7 +127,7 @@ func (s *Session) Receive(now time.Time, pkt []byte) {
 	if f, ok := p.Fragment(); ok {
 		p.Message = s.reassemble(now, f)
 	}
-	s.receive(now, p.SSRC, p.Message)
+	shielded(func() { s.receive(now, p.SSRC, p.Message) })
 }
 
 // reassemble returns the message that a fragment completes; nil if none. Nobody
@@ -173,6 +173,7 @@ func (s *Session) receive(now time.Time, ssrc uint32, msg []byte) {
 	case wire.TypeCommit, wire.TypeDHPart1, wire.TypeDHPart2,
 		wire.TypeConfirm1, wire.TypeConfirm2, wire.TypeConf2ACK:
 		s.step(now, msg)
+	default: // an answer to what we never send, or nothing we know
 	}
 }
 
