@@ -94,6 +94,9 @@ func (m mutant) failing(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !strings.Contains(string(text), m.old) {
+		t.Fatalf("%s has changed: bring the mutant up to date", m.file)
+	}
 	mutated := filepath.Join(dir, "mutated.go")
 	write(t, mutated, []byte(strings.Replace(string(text), m.old, m.new, 1)))
 	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {original: mutated}})

@@ -43,14 +43,10 @@ var mutants = []mutant{
 		cases: []string{"4.4.1.2/15"},
 	},
 	{
-		rule: "an all-zero result of X25519",
-		file: "zrtp/dh.go",
-		old: `result, err := ours.ECDH(theirs)
-	if err != nil {
-		return secret.Bytes{}, errPublicValue`,
-		new: `result, err := ours.ECDH(theirs)
-	if err != nil {
-		result = make([]byte, x255Len)`,
+		rule:  "an all-zero result of X25519",
+		file:  "zrtp/dh.go",
+		old:   `if !x25519.Shared(`,
+		new:   `if false && !x25519.Shared(`,
 		cases: []string{"4.4.1.3/16"},
 	},
 	{
@@ -182,8 +178,8 @@ var mutants = []mutant{
 	{
 		rule:  "Preshared yields to DH",
 		file:  "zrtp/commit.go",
-		old:   "return c.KeyAgreement != wire.Prsh && bytes",
-		new:   "return c.KeyAgreement == wire.Prsh || bytes",
+		old:   `return c.KeyAgreement != wire.Prsh && (s.state`,
+		new:   `return c.KeyAgreement == wire.Prsh || (s.state`,
 		cases: []string{"4.2/1", "4.4.2.3/1"},
 	},
 	{
@@ -593,8 +589,8 @@ var mutants = []mutant{
 	{
 		rule:  "a random first sequence number",
 		file:  "zrtp/session.go",
-		old:   "s.sequence = uint16(sequence[0])<<8 | uint16(sequence[1])",
-		new:   "s.sequence = 1",
+		old:   `s.sequence = binary`,
+		new:   `s.sequence = 0 * binary`,
 		cases: []string{"5/5"},
 	},
 	{
@@ -834,8 +830,8 @@ var mutants = []mutant{
 	{
 		rule:  "the faster key agreement",
 		file:  "zrtp/algorithms.go",
-		old:   "first(o.keyAgreements, peer.keyAgreements)",
-		new:   "first(peer.keyAgreements, o.keyAgreements)",
+		old:   `for _, keyAgreement := range strongestFirst(o.keyAgreements) {`,
+		new:   `for _, keyAgreement := range peer.keyAgreements {`,
 		cases: []string{"4.1.2/1"},
 	},
 	{
@@ -866,13 +862,6 @@ var mutants = []mutant{
 		cases: []string{"4.6/6"},
 	},
 	{
-		rule:  "S384 is offered",
-		file:  "zrtp/hello.go",
-		old:   "Hashes:        s.offer.hashes,",
-		new:   "Hashes:        s.offer.hashes[:0],",
-		cases: []string{"5.1.2/2"},
-	},
-	{
 		rule: "no RTP in clear",
 		file: "contrib/zrtpspec/engine_test.go",
 		old: `if !c.secure {
@@ -885,8 +874,8 @@ var mutants = []mutant{
 	{
 		rule:  "one ZID",
 		file:  "contrib/zrtpspec/engine_test.go",
-		old:   "ZID:             p.zid,",
-		new:   "ZID:             zrtp.ZID(rand.Text()[:12]),",
+		old:   `ZID:             p.zid,`,
+		new:   `ZID:             zrtp.ZID([]byte(rand.Text()[:12])),`,
 		cases: []string{"4.9/1", "5.16/3"},
 	},
 	{

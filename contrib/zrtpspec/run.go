@@ -54,7 +54,8 @@ type runCommand struct {
 	Media  string `help:"A bare ZRTP engine's port." placeholder:"HOST:PORT" xor:"target"`
 
 	Local  string        `help:"Where the tester listens: for SIP, or for the engine." placeholder:"HOST:PORT" default:"127.0.0.1:0"`
-	Exec   string        `help:"Starts a fresh engine for each call (with --media)." placeholder:"CMD"`
+	Exec   string        `help:"Starts the engine, anew for each call (with --media), or the phone, anew when it has crashed." placeholder:"CMD"`
+	Ready  time.Duration `help:"How long the phone that --exec starts takes until it can be called." default:"3s"`
 	Silent bool          `help:"The phone sends no sound by itself: leave out what needs it."`
 	Pause  time.Duration `help:"Between two cases." default:"0s"`
 	Strict bool          `help:"SHOULD counts, and so does an Error message that is missing."`
@@ -129,8 +130,6 @@ func (r runCommand) source(ctx context.Context, w io.Writer) (spec.Source, func(
 			output = w
 		}
 		return &phone.Exec{Media: media, Local: local, Command: r.Exec, Output: output}, func() {}, nil
-	case r.Exec != "":
-		return nil, nil, fmt.Errorf("%w: --exec goes with --media", errUsage)
 	case r.Target == "" && !r.Wait:
 		return nil, nil, fmt.Errorf("%w: one of --target, --wait and --media is needed", errUsage)
 	}
@@ -155,36 +154,16 @@ func (r runCommand) run(ctx context.Context, w io.Writer) (int, error) {
 		return exitUsage, err
 	}
 	defer closeSource()
-
+	s := session{runCommand: r, source: source, skip: skip, out: w}
+	defer s.stop()
 	done := report.Run{Target: r.name(), Began: time.Now(), Strict: r.Strict}
+	done.Results = s.run(ctx, cases)
 	code := exitPassed
-	cases = append(append([]spec.Case{spec.Sane()}, cases...), spec.Sane())
-	for i, c := range cases {
-		if ctx.Err() != nil {
-			return exitFailed, r.write(done)
-		}
-		result := r.judge(c, source, skip)
-		report.Line(w, result, r.Verbose)
-		done.Results = append(done.Results, result)
+	for _, result := range done.Results {
 		code = max(code, r.weigh(result))
-		if i == 0 && code == exitCrashed {
-			fmt.Fprintln(w, "no sane call with the target: nothing else is worth asking")
-			break
-		}
 	}
 	fmt.Fprintf(w, "\n%s\n\n%s\n", done.Summary(), report.Caveat)
 	return code, r.write(done)
-}
-
-// judge runs one case, or says why not.
-func (r runCommand) judge(c spec.Case, source spec.Source, skip map[string]string) spec.Result {
-	if reason, ok := skip[c.ID]; ok {
-		return spec.Result{Case: c, Verdict: spec.Skipped, Seen: reason}
-	}
-	if c.Run != nil {
-		time.Sleep(r.Pause)
-	}
-	return spec.Run(c, source, spec.Options{Strict: r.Strict})
 }
 
 // weigh is what a result means for the exit code.

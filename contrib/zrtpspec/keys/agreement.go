@@ -64,8 +64,9 @@ func NewHalf(a wire.Algorithm) (Half, error) {
 		return newCurve(ecdh.P384())
 	case wire.DH3k:
 		return newModP(), nil
+	default:
+		return nil, fmt.Errorf("%w: %s", ErrNoAgreement, a)
 	}
-	return nil, fmt.Errorf("%w: %s", ErrNoAgreement, a)
 }
 
 // modP is finite field Diffie-Hellman with DH3k's prime and generator 2.

@@ -1,22 +1,15 @@
 package phone
 
 import (
-	"fmt"
 	"io"
 	"net/netip"
-	"os/exec"
-	"syscall"
 	"time"
 
 	"karat/contrib/zrtpspec/spec"
 )
 
-const (
-	// startPause lets a target open its port.
-	startPause = 100 * time.Millisecond
-	// endPause is what it has between SIGTERM and SIGKILL.
-	endPause = 2 * time.Second
-)
+// startPause lets a target open its port.
+const startPause = 100 * time.Millisecond
 
 // Exec is a target that a command starts anew for each call. It is given no
 // a=zrtp-hash and remembers nothing.
@@ -52,44 +45,36 @@ func (e execPhone) Call([]string) (spec.Call, error) {
 	if e.Command == "" {
 		return c, nil
 	}
-	c.command = exec.Command("/bin/sh", "-c", "exec "+e.Command)
-	c.command.Stdout, c.command.Stderr = e.Output, e.Output
-	// A group of its own, so that what it starts ends with it.
-	c.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	c.command.WaitDelay = endPause
-	if err := c.command.Start(); err != nil {
+	if c.command, err = Start(e.Command, e.Output); err != nil {
 		s.close()
-		return nil, fmt.Errorf("start the target: %w", err)
+		return nil, err
 	}
-	c.ended = make(chan struct{})
-	go func() {
-		defer close(c.ended)
-		_ = c.command.Wait()
-	}()
 	time.Sleep(startPause)
 	return c, nil
 }
 
 type execCall struct {
 	*socket
-	command *exec.Cmd
-	ended   chan struct{}
+	command *Command
 }
+
+var _ spec.Mortal = (*execCall)(nil)
 
 func (*execCall) Announced() []string  { return nil }
 func (*execCall) Sights() []spec.Sight { return nil }
 
-// Hangup ends the command and all that it started.
-func (c *execCall) Hangup() {
-	defer c.close()
+// Crashed says how the target died.
+func (c *execCall) Crashed() string {
 	if c.command == nil {
-		return
+		return ""
 	}
-	_ = syscall.Kill(-c.command.Process.Pid, syscall.SIGTERM)
-	select {
-	case <-c.ended:
-	case <-time.After(endPause):
-		_ = syscall.Kill(-c.command.Process.Pid, syscall.SIGKILL)
-		<-c.ended
+	return c.command.Crashed()
+}
+
+// Hangup ends the command.
+func (c *execCall) Hangup() {
+	if c.command != nil {
+		c.command.Stop()
 	}
+	c.close()
 }

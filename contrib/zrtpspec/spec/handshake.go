@@ -162,11 +162,14 @@ func (t *T) SendCommit() {
 	t.send(t.commit)
 }
 
+// maxGrind is more than luck asks for, and some seconds of work.
+const maxGrind = 1 << 20
+
 // grind changes an id that nothing depends on until the hvi stands on the wanted
 // side of P's.
 func (t *T) grind(d wire.DHPart) [32]byte {
 	theirs, err := wire.ParseCommit(t.peer.ours)
-	for n := uint32(1); ; n++ {
+	for n := uint32(1); n < maxGrind; n++ {
 		t.dhPart2 = t.seal(d.Append(nil), t.chain.H0)
 		hvi := t.suite.HVI(t.dhPart2, t.peer.raw)
 		if err != nil || (bytes.Compare(hvi[:], theirs.HVI[:]) > 0) != t.lower {
@@ -174,6 +177,8 @@ func (t *T) grind(d wire.DHPart) [32]byte {
 		}
 		binary.BigEndian.PutUint32(d.AuxID[:], n)
 	}
+	t.Fail("T finds no hvi on the right side of P's, %x", theirs.HVI)
+	return [32]byte{}
 }
 
 // choose picks what P offers and T can do, in T's order.

@@ -42,6 +42,12 @@ type Call interface {
 	Hangup()
 }
 
+// Mortal is a Call that knows whether its phone has died.
+type Mortal interface {
+	// Crashed says how; empty: it lives, or ended by itself.
+	Crashed() string
+}
+
 // SightKind is a kind of Sight.
 type SightKind string
 

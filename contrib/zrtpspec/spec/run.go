@@ -23,6 +23,8 @@ type Result struct {
 	Verdict Verdict
 	// Seen says what P did, or why there is no verdict.
 	Seen string
+	// Silent: P ended the exchange without a word. It may as well have crashed.
+	Silent bool
 	// Trace is the conversation, a line for each message.
 	Trace   []string
 	Elapsed time.Duration
@@ -66,9 +68,13 @@ func Run(c Case, source Source, o Options) (r Result) {
 	}
 	t := newT(phone, o, source.Abilities())
 	defer func() {
+		if mortal, ok := t.call.(Mortal); ok && mortal.Crashed() != "" {
+			r.Verdict, r.Seen = Fail, "P crashed: "+mortal.Crashed()
+		}
 		t.hangup()
 		phone.Close()
 		r.Trace, r.Elapsed = t.trace, time.Since(start)
+		r.Silent = t.silent || r.Verdict == Fail
 		if t.note != "" && r.Verdict == Pass {
 			r.Seen = t.note
 		}

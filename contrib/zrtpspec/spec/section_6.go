@@ -197,21 +197,24 @@ func flood() []Case {
 
 func bogusFlood(t *T) {
 	t.AwaitCommit()
-	t.bogus(250)
+	t.bogus()
 	t.SendDHPart1()
 	t.AwaitDHPart2()
-	t.bogus(250)
+	t.bogus()
 	t.SendConfirm1()
 	t.AwaitConfirm2()
-	t.bogus(250)
+	t.bogus()
 	t.SendConf2ACK()
-	t.bogus(250)
+	t.bogus()
 	t.Idle(2 * time.Second)
 	t.WantNoSight(SawFailed)
 }
 
+// bogusMessages is how many come before each message of the exchange.
+const bogusMessages = 250
+
 // bogus sends messages that only look like the peer's.
-func (t *T) bogus(n int) {
+func (t *T) bogus() {
 	c := stranger()
 	hello := t.hello
 	hello.H3 = c.H3
@@ -226,7 +229,7 @@ func (t *T) bogus(n int) {
 		wire.HelloACK{}.Append(nil), wire.ErrorACK{}.Append(nil), wire.ClearACK{}.Append(nil),
 	}
 	quiet := slices.Clone(t.trace)
-	for i := range n {
+	for i := range bogusMessages {
 		t.send(kinds[i%len(kinds)])
 		for range 4 { // P's answers are taken, lest they fill a buffer
 			if _, ok := t.receive(0); !ok {
@@ -235,7 +238,7 @@ func (t *T) bogus(n int) {
 		}
 	}
 	t.trace = quiet
-	t.say("T -> P  %d bogus messages", n)
+	t.say("T -> P  %d bogus messages", bogusMessages)
 }
 
 // half1 is a public value of the right length.

@@ -31,6 +31,7 @@ type T struct {
 	can     Ability
 	trace   []string
 	note    string
+	silent  bool // P ended an exchange without a word
 
 	// What lasts over the calls of one case.
 	zid    [12]byte
@@ -202,7 +203,7 @@ func (t *T) receive(wait time.Duration) (message, bool) {
 	until := time.Now().Add(wait)
 	for {
 		b := t.call.Receive(time.Until(until))
-		if b == nil {
+		if len(b) == 0 {
 			return message{}, false
 		}
 		p, err := wire.ParsePacket(b)
@@ -211,6 +212,8 @@ func (t *T) receive(wait time.Duration) (message, bool) {
 			return t.sort(p), true
 		case isRTP(b):
 			t.heard(b)
+		case b[0] < 4:
+			t.say("P -> T  STUN")
 		default:
 			t.say("P -> T  %d octets that are neither ZRTP nor RTP: %v", len(b), err)
 		}
