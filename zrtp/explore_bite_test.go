@@ -11,7 +11,7 @@ import (
 // The explorer finds an engine that is broken: each of these has one thing wrong
 // with it, done to its Session after every step.
 func TestExplorerBites(t *testing.T) {
-	friends := inRole(t, Initiator, true)
+	friends := explored(t)["friends, initiator"]
 	for name, c := range map[string]struct {
 		faults int
 		hack   func(end int, s *Session)
@@ -27,8 +27,7 @@ func TestExplorerBites(t *testing.T) {
 		"a false alarm":                 {0, alarm, "false alarm"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, b := friends()
-			x := walk(t, a, b, c.faults, nil, c.hack)
+			x := friends.walk(t, c.faults, nil, c.hack)
 			if headline, _, _ := strings.Cut(x.found, "\n"); !strings.Contains(headline, c.want) {
 				t.Errorf("found %q, want %q", headline, c.want)
 			}
@@ -89,7 +88,7 @@ func alarm(_ int, s *Session) {
 // Two states that differ in one field have different digests, however deep it
 // lies, and a copy has memory of its own.
 func TestDeepCopyAndDigest(t *testing.T) {
-	a, _ := inRole(t, Initiator, true)()
+	a, _ := explored(t)["friends, initiator"].ends()
 	body := sessionAnatomy()
 	w := &world{now: epoch, body: body}
 	original := newEnd(t, "", a).Session
