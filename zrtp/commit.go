@@ -195,8 +195,9 @@ func (s *Session) waitDHPart1(now time.Time, msg []byte) (state, error) {
 		return s.receiveCommit(now, msg)
 	case wire.TypeDHPart1:
 		return s.receiveDHPart1(now, msg)
+	default:
+		return s.state, errUnused
 	}
-	return s.state, errUnused
 }
 
 // receiveCommit settles who is responder.

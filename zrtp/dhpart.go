@@ -68,8 +68,9 @@ func (s *Session) waitDHPart2(now time.Time, msg []byte) (state, error) {
 		return s.state, s.judgeSecondCommit(msg)
 	case wire.TypeDHPart2:
 		return s.receiveDHPart2(now, msg)
+	default:
+		return s.state, errUnused
 	}
-	return s.state, errUnused
 }
 
 // receiveDHPart2 answers with Confirm1.

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"hash"
 	"io"
+	"slices"
 
 	"karat/internal/secret"
 )
@@ -52,7 +53,7 @@ func (h hybrid) encapsulate(rand io.Reader, publicKey []byte) ([]byte, secret.By
 		return nil, secret.Bytes{}, err
 	}
 	defer ss2.Wipe()
-	ciphertext := append(ct1[:len(ct1):len(ct1)], ct2...)
+	ciphertext := slices.Concat(ct1, ct2)
 	return ciphertext, h.combine(ciphertext, ss1, ss2), nil
 }
 
@@ -78,7 +79,7 @@ func (h hybrid) hmac(key, message []byte) []byte {
 }
 
 func (k hybridKey) public() []byte {
-	return append(append([]byte(nil), k.first.public()...), k.second.public()...)
+	return slices.Concat(k.first.public(), k.second.public())
 }
 
 func (k hybridKey) decapsulate(ciphertext []byte) (secret.Bytes, error) {

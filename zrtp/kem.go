@@ -117,6 +117,7 @@ func (s suite) kem() (kem, bool) {
 		return s.hybrid(dhkem255, mlkem768), true
 	case wire.X3M3:
 		return s.hybrid(dhkem448, mlkem1024), true
+	default:
+		return nil, false
 	}
-	return nil, false
 }

@@ -93,7 +93,7 @@ func (c Commit) fits(size int) bool {
 
 // Append appends c.
 func (c Commit) Append(dst []byte) []byte {
-	b := append([]byte(nil), c.H2[:]...)
+	b := append(make([]byte, 0, commitDH+len(c.PublicKey)+wordLen), c.H2[:]...)
 	b = append(b, c.ZID[:]...)
 	b = appendAlgorithms(b, c.Hash, c.Cipher, c.AuthTag, c.KeyAgreement, c.SAS)
 	switch c.KeyAgreement {

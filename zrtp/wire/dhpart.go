@@ -63,7 +63,7 @@ func (d DHPart) Type() Type {
 
 // Append appends d.
 func (d DHPart) Append(dst []byte) []byte {
-	b := append([]byte(nil), d.H1[:]...)
+	b := append(make([]byte, 0, dhPartFixed+len(d.PublicValue)+wordLen), d.H1[:]...)
 	for _, id := range [][8]byte{d.RS1ID, d.RS2ID, d.AuxID, d.PBXID} {
 		b = append(b, id[:]...)
 	}

@@ -5,10 +5,11 @@ import (
 	"slices"
 )
 
-// MaxDatagram is the longest datagram that is sent whole. Every path carries one
-// of 1200 octets (RFC 9000, Section 14, for the same reason), also where a relay
-// adds a header of its own; IP fragments on the other hand are often dropped.
-const MaxDatagram = 1200
+// MaxDatagram is the longest datagram that is sent whole: what the smallest link
+// of IPv6 carries, 1280 octets (RFC 8200, Section 5), less the headers of IPv6
+// and UDP. IP fragments are often dropped. The DHPart1 of X2M2 just fits, and its
+// Commit is of two fragments.
+const MaxDatagram = 1280 - 40 - 8
 
 // FragmentMark is the Unused of a Packet whose Message is a Fragment: the first
 // octet is 0x11 and the second 0.
@@ -74,6 +75,7 @@ func (f Fragment) inside() bool {
 
 // Append appends f as the Message of a Packet with FragmentMark.
 func (f Fragment) Append(dst []byte) []byte {
+	dst = slices.Grow(dst, fragmentHeaderLen+len(f.Data))
 	for _, field := range []uint16{f.MessageID, f.Total, f.Offset, uint16(len(f.Data) / wordLen)} {
 		dst = binary.BigEndian.AppendUint16(dst, field)
 	}
