@@ -413,10 +413,9 @@ var mutants = []mutant{
 		cases: []string{"4.3/1", "4.3/2"},
 	},
 	{
-		rule: "the zero octet in the KDF",
-		file: "zrtp/keys.go",
-		old: `mac.Write([]byte{0})
-`,
+		rule:  "the zero octet in the KDF",
+		file:  "zrtp/keys.go",
+		old:   `input = append(input, 0)`,
 		new:   "",
 		cases: []string{"4.5.1/1"},
 	},
@@ -428,10 +427,10 @@ var mutants = []mutant{
 		cases: []string{"4.5.1/1"},
 	},
 	{
-		rule:  "the hash in the KDF",
-		file:  "zrtp/keys.go",
-		old:   "mac := hmac.New(k.suite.newHash, k.s0.Expose())",
-		new:   "mac := hmac.New(suite{}.newHash, k.s0.Expose())",
+		rule:  "SHA-384",
+		file:  "zrtp/algorithms.go",
+		old:   `return sha512.New384()`,
+		new:   `return sha512.New()`,
 		cases: []string{"4.5.1/3", "5.1.2/2"},
 	},
 	{
@@ -460,8 +459,8 @@ var mutants = []mutant{
 	{
 		rule:  "a public value that begins with zeros",
 		file:  "zrtp/dhpart.go",
-		old:   "len(d.PublicValue) != want {",
-		new:   "len(d.PublicValue) != want || d.PublicValue[0] == 0 && d.PublicValue[1] == 0 && d.PublicValue[383] == 0 {",
+		old:   `len(d.PublicValue) != want {`,
+		new:   `len(d.PublicValue) != want || want == 384 && d.PublicValue[0] == 0 && d.PublicValue[383] == 0 {`,
 		cases: []string{"4.4.1.4/1", "4.4.1.4/2"},
 	},
 	{
@@ -523,8 +522,8 @@ var mutants = []mutant{
 	{
 		rule:  "unused bits of the header, sent",
 		file:  "zrtp/session.go",
-		old:   "Sequence: s.sequence,",
-		new:   "Sequence: s.sequence, Unused: 1,",
+		old:   "Unused:   unused,",
+		new:   "Unused:   unused | 1,",
 		cases: []string{"5/1"},
 	},
 	{
@@ -599,7 +598,7 @@ var mutants = []mutant{
 		old: `case err != nil:
 		return
 `,
-		new: `case err != nil || p.Sequence == 0:
+		new: `case err != nil || p.Sequence < 100:
 		return
 `,
 		cases: []string{"5/6"},
@@ -658,7 +657,7 @@ var mutants = []mutant{
 		rule:  "an Error ends the exchange",
 		file:  "zrtp/failure.go",
 		old:   "s.suspect(now, Failed{Err: protocolError(e.Code, nil), ByPeer: true})",
-		new:   "",
+		new:   "_ = e",
 		cases: []string{"4.7.1/1"},
 	},
 	{

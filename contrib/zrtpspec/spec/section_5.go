@@ -108,8 +108,21 @@ func before(m *message) uint16 {
 	return m.packet.Sequence
 }
 
+// noise is sent while P waits for a Hello, and while it waits for an answer to
+// its Commit.
 func noise(t *T) {
 	t.await(patience, wire.TypeHello)
+	t.noise()
+	t.AwaitCommit()
+	t.noise()
+	t.SendDHPart1()
+	t.AwaitDHPart2()
+	t.SendConfirm1()
+	t.AwaitConfirm2()
+	t.SendConf2ACK()
+}
+
+func (t *T) noise() {
 	raw := wire.Raw{Preamble: 0x505a, Length: 4, Type: "Unknown1", Body: []byte("body")}
 	t.send(raw.Append(nil))
 	t.send(nil)
@@ -119,7 +132,6 @@ func noise(t *T) {
 	for _, typ := range []wire.Type{wire.TypeHelloACK, wire.TypePing, wire.TypeDHPart1, wire.TypeConfirm1, wire.TypeCommit} {
 		t.send(wire.Raw{Preamble: 0x505a, Length: 4, Type: typ, Body: []byte("body")}.Append(nil))
 	}
-	t.SecureAsResponder()
 }
 
 // algorithmBlocks are Sections 5.1.2 to 5.1.6.
