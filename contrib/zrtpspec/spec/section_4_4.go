@@ -157,9 +157,9 @@ func little25519(delta int64) []byte {
 func weakValues() []Case {
 	var cases []Case
 	for i, w := range weaklings() {
-		level, rule := Must, "if pvi is 1 or p-1, the protocol exchange MUST be terminated"
-		if w.ka != wire.DH3k {
-			level, rule = Text, "a public value that makes the result predictable is refused (Table 8: 0x61)"
+		level, rule := Text, "a public value that makes the result predictable, or is none at all, is refused (Table 8: 0x61)"
+		if w.ka == wire.DH3k && (w.name == "1" || w.name == "p-1") {
+			level, rule = Must, "If the other side's public value is 1 or p-1, the protocol exchange MUST be terminated"
 		}
 		number := i + 10
 		cases = append(cases, Case{
