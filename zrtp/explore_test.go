@@ -518,11 +518,13 @@ type pair struct {
 func explored(t *testing.T) map[string]pair {
 	t.Helper()
 	quick := Algorithms{KeyAgreements: []string{"X255"}, Hashes: []string{"S256"}}
-	strong := Algorithms{KeyAgreements: []string{"X2M2"}, Hashes: []string{"S384"}, Ciphers: []string{"AES3"}}
+	// Not X2M2: Go's own ML-KEM takes its random numbers elsewhere, and no two
+	// states would be the same.
+	strong := Algorithms{KeyAgreements: []string{"X1M1"}, Hashes: []string{"S384"}, Ciphers: []string{"AES3"}}
 	return map[string]pair{
 		"strangers, initiator": {ends: inRole(t, Initiator, quick, false)},
-		"strangers, responder": {ends: inRole(t, Responder, quick, false)},
-		"friends, initiator":   {ends: inRole(t, Initiator, quick, true)},
+		"strangers, responder": {ends: inRole(t, Responder, quick, false), fewer: 1},
+		"friends, initiator":   {ends: inRole(t, Initiator, quick, true), fewer: 1},
 		"announced, responder": {ends: inRole(t, Responder, quick, true), announced: true},
 		"KEM, initiator":       {ends: inRole(t, Initiator, strong, true), announced: true, fewer: 1},
 		"KEM, responder":       {ends: inRole(t, Responder, strong, false), fewer: 1},
