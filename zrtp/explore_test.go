@@ -31,7 +31,8 @@ import (
 // more faults would do, and an attacker who computes messages of his own; for
 // those see attack_test.go and contrib/zrtpspec.
 
-// exploreFaults is how many faults a walk has. ZRTP_EXPLORE=3 takes minutes.
+// exploreFaults is how many faults a walk has. ZRTP_EXPLORE=3, as in `make
+// explore`, takes minutes.
 func exploreFaults(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("ZRTP_EXPLORE")
@@ -483,25 +484,6 @@ func share(a, b Config) bool {
 	ofB, knowsB := a.Retained(b.ZID)
 	ofA, knowsA := b.Retained(a.ZID)
 	return knowsA && knowsB && ofA.RS1.Equal(ofB.RS1)
-}
-
-// earlierCall is what an attacker kept of a call of the same two phones.
-func earlierCall(t *testing.T, a, b Config) (letters []letter) {
-	t.Helper()
-	a.Rand, b.Rand = testRand(101), testRand(102)
-	l := newLink(t, a, b)
-	l.start()
-	l.run(time.Second)
-	l.wantSecure()
-	for _, e := range []*end{l.a, l.b} {
-		for _, pkt := range e.sent {
-			next := newLetter(pkt)
-			if !slices.ContainsFunc(letters, func(o letter) bool { return o.id == next.id }) {
-				letters = append(letters, next)
-			}
-		}
-	}
-	return letters
 }
 
 // pair makes the two ends of a walk, the same each time.
