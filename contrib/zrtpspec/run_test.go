@@ -5,63 +5,13 @@ import (
 	"encoding/xml"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"karat/contrib/zrtpspec/report"
 )
-
-// targetVariable makes this test's own binary a target: Karat's engine at the
-// first address, whose peer is at the second.
-const targetVariable = "ZRTPSPEC_TARGET"
-
-func TestMain(m *testing.M) {
-	if addresses := os.Getenv(targetVariable); addresses != "" {
-		if err := serve(addresses); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
-	os.Exit(m.Run())
-}
-
-// serve is one call of an engine on a real socket. Whoever started it ends it.
-func serve(addresses string) error {
-	own, peer, _ := strings.Cut(addresses, " ")
-	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.MustParseAddrPort(own)))
-	if err != nil {
-		return err
-	}
-	p, err := engines{}.Phone()
-	if err != nil {
-		return err
-	}
-	call, err := p.Call(nil)
-	if err != nil {
-		return err
-	}
-	go func() {
-		to := netip.MustParseAddrPort(peer)
-		for {
-			if b := call.Receive(time.Hour); b != nil {
-				_, _ = conn.WriteToUDPAddrPort(b, to)
-			}
-		}
-	}()
-	buffer := make([]byte, 1<<16)
-	for {
-		n, _, err := conn.ReadFromUDPAddrPort(buffer)
-		if err != nil {
-			return err
-		}
-		_ = call.Send(bytes.Clone(buffer[:n]))
-	}
-}
 
 // command runs zrtpspec.
 func command(t *testing.T, args ...string) (code int, stdout, stderr string) {
@@ -142,7 +92,7 @@ func TestCrash(t *testing.T) {
 	t.Parallel()
 	media, local := twoPorts(t)
 	code, out, _ := command(t, "run", "--media", media, "--local", local, "--exec", "sh -c 'kill -SEGV $$'")
-	if code != exitCrashed || !strings.Contains(out, "P crashed: segmentation fault") {
+	if code != exitCrashed || !strings.Contains(out, "P crashed: signal: segmentation fault") {
 		t.Errorf("exit %d: %s", code, out)
 	}
 }
@@ -155,7 +105,7 @@ func TestRun(t *testing.T) {
 	dir := t.TempDir()
 	skip, page, junit := filepath.Join(dir, "skip"), filepath.Join(dir, "page.html"), filepath.Join(dir, "junit.xml")
 	write(t, skip, []byte("# left out\n4/8 the reason\n"))
-	target := fmt.Sprintf("env %s='%s %s' %s", targetVariable, media, local, os.Args[0])
+	target := fmt.Sprintf("env %s='%s %s' %s", engineVariable, media, local, os.Args[0])
 	code, out, errs := command(t, "run", "4/7", "4/8", "4.4.1.2/1", "5.1.5/2", "4.7.3/1",
 		"--media", media, "--local", local, "--exec", target, "--skip", skip, "--html", page, "--junit", junit)
 	if code != exitFailed {
@@ -175,5 +125,23 @@ func TestRun(t *testing.T) {
 	}
 	if b, err = os.ReadFile(page); err != nil || !bytes.Contains(b, []byte("4.4.1.2/1")) {
 		t.Errorf("the page: %v", err)
+	}
+}
+
+// The same over SIP: signalling, media, and memory from one call to the next; and
+// a phone that crashes in a case, and is started again.
+func TestRunSIP(t *testing.T) {
+	t.Parallel()
+	at, local := twoPorts(t)
+	target := fmt.Sprintf("env %s=%s %s", phoneVariable, at, os.Args[0])
+	code, out, errs := command(t, "run", "4/2", "4.1.1/1", "4.3/1", "4.5.3/1", "5.1.5/2", "5.4/2", "8.1/1",
+		"--target", "sip:bob@"+at, "--local", local, "--exec", target, "--ready", "1s")
+	if code != exitFailed || !strings.Contains(out, "7 pass, 2 fail") {
+		t.Errorf("exit %d: %s %s", code, out, errs)
+	}
+	for _, want := range []string{"pass           4.5.3/1", "pass           4.3/1", "the target ended, signal: killed", "pass           8.1/1"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not said:\n%s", want, out)
+		}
 	}
 }

@@ -22,7 +22,7 @@ type session struct {
 }
 
 // run makes a sane call, puts the cases, and makes another sane call. Where a
-// case left the target silent one is made in between as well.
+// case left the target silent, one is made in between as well.
 func (s *session) run(ctx context.Context, cases []spec.Case) []spec.Result {
 	if err := s.start(); err != nil {
 		s.note(spec.Result{Case: spec.Sane(), Verdict: spec.Fail, Seen: err.Error()})
@@ -37,7 +37,7 @@ func (s *session) run(ctx context.Context, cases []spec.Case) []spec.Result {
 			return s.results
 		}
 		result := s.judge(c)
-		crashed := result.Silent && s.lost(&result)
+		crashed := s.lost(&result)
 		s.note(result)
 		if crashed && !s.revive() {
 			fmt.Fprintln(s.out, "the target does not answer any more")
@@ -73,17 +73,21 @@ func (s *session) judge(c spec.Case) spec.Result {
 // lost finds out whether the case has brought the target down. An engine that is
 // started for each call tells by itself.
 func (s *session) lost(r *spec.Result) bool {
-	if s.Media != "" {
-		return false
+	ended := ""
+	if s.command != nil {
+		ended = s.command.Ended()
 	}
-	if again := s.sane(); again.Verdict == spec.Pass {
+	switch {
+	case s.Media != "" || r.Run == nil:
 		return false
+	case ended != "":
+		r.Seen += "; the target ended, " + ended
+	case !r.Silent || s.sane().Verdict == spec.Pass:
+		return false
+	default:
+		r.Seen += "; afterwards there is no sane call any more"
 	}
 	r.Verdict = spec.Fail
-	r.Seen += "; and afterwards there is no sane call any more"
-	if s.command != nil && s.command.Crashed() != "" {
-		r.Seen += ": the target crashed, " + s.command.Crashed()
-	}
 	return true
 }
 

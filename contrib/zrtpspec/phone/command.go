@@ -34,17 +34,27 @@ func Start(line string, output io.Writer) (*Command, error) {
 	return c, nil
 }
 
-// Crashed says how the target died, if a signal ended it; empty: it did not.
-func (c *Command) Crashed() string {
+// Ended says how the target ended; empty: it runs.
+func (c *Command) Ended() string {
 	select {
 	case <-c.ended:
+		return c.cmd.ProcessState.String()
 	default:
 		return ""
 	}
-	if status, ok := c.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return status.Signal().String()
+}
+
+// Crashed says how the target ended, if a signal ended it: an engine may well end
+// by itself when its exchange is over.
+func (c *Command) Crashed() string {
+	how := c.Ended()
+	if how == "" {
+		return ""
 	}
-	return ""
+	if status, ok := c.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() {
+		return ""
+	}
+	return how
 }
 
 // Stop ends the target and all that it started.

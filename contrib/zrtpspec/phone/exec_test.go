@@ -15,7 +15,7 @@ func TestExec(t *testing.T) {
 		{"sleep 60", ""},
 		{"true", ""},
 		{"false", ""},
-		{"sh -c 'kill -ABRT $$'", "aborted"},
+		{"sh -c 'kill -ABRT $$'", "signal: aborted"},
 	} {
 		e := &Exec{Media: free(t), Local: free(t), Command: test.command, Output: io.Discard}
 		p, err := e.Phone()
