@@ -132,7 +132,7 @@ func (x *exchange) peerValueLen() int {
 func (s *Session) agree(d wire.DHPart) (secret.Bytes, *ProtocolError) {
 	if want := s.x.peerValueLen(); len(d.PublicValue) != want {
 		cause := fmt.Errorf("a public value of %d octets instead of %d", len(d.PublicValue), want)
-		return secret.Bytes{}, protocolError(wire.CodeMalformed, cause)
+		return secret.Bytes{}, protocolError(s.x.suite.wrongLength(), cause)
 	}
 	defer s.x.ka.wipe()
 	result, err := s.x.ka.agree(d.PublicValue)

@@ -42,6 +42,16 @@ func curveOf(keyAgreement wire.Algorithm) (curve, bool) {
 // curve are sent, in the first and second half of the ECDH public value.
 func (c curve) publicLen() int { return 2 * c.width }
 
+// wrongLength is the fault of a public value of another length: a point has other
+// forms, infinity and the compressed ones, and they are refused as points
+// (SEC 1, Section 2.3.3); all others are no public values.
+func (s suite) wrongLength() wire.ErrorCode {
+	if _, ok := curveOf(s.keyAgreement); ok {
+		return wire.CodeBadPublicValue
+	}
+	return wire.CodeMalformed
+}
+
 // uncompressed is what SEC 1, Section 2.3.3 puts before the two coordinates of
 // a point that is sent whole. ZRTP sends such points only, and leaves it out.
 const uncompressed = 0x04

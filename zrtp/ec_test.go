@@ -122,6 +122,23 @@ func TestPublicValueOfAnotherLength(t *testing.T) {
 	}
 }
 
+// On the wire likewise, where a value is whole words: 0x61.
+func TestPointOfAnotherLength(t *testing.T) {
+	for _, ka := range []string{"EC25", "EC38", "EC52"} {
+		c, _ := curveOf(wire.Named(ka))
+		for name, pv := range map[string][]byte{
+			"infinity": make([]byte, 4), "one coordinate": make([]byte, c.publicLen()/8*4), "long": make([]byte, c.publicLen()+4),
+		} {
+			a, b := configs()
+			a.Algorithms = Algorithms{KeyAgreements: []string{ka}, Hashes: []string{"S384"}}
+			b.Algorithms = a.Algorithms
+			l, initiator := tampered(t, a, b, wire.TypeDHPart1, changeDHPart(t, func(d *wire.DHPart) { d.PublicValue = pv }))
+			t.Log(ka, name)
+			wantCode(t, l.wantFailed(initiator), wire.CodeBadPublicValue)
+		}
+	}
+}
+
 // A source of octets that are all the same is none: a secret of 0, and one that
 // is more than the order of the curve.
 func TestScalarsAreDrawnAgain(t *testing.T) {
