@@ -9,7 +9,7 @@ RACY := ./internal/... ./sip/... ./media/... ./softphone/... ./cmd/...
 
 export GO FUZZTIME
 
-.PHONY: help setup build demo run test race fuzz bench lint interop check
+.PHONY: help setup build demo run test race explore fuzz bench lint interop check
 .DEFAULT_GOAL := help
 
 help:
@@ -33,6 +33,10 @@ test: setup ## all tests
 race: setup ## the tests of everything with goroutines, under the race detector
 	$(GO) test -race $(TESTFLAGS) $(RACY)
 
+explore: setup ## ZRTP with three faults at all places; what is left of its secrets in memory
+	ZRTP_EXPLORE=3 $(GO) test -run '^TestExplore$$' -timeout 60m $(TESTFLAGS) ./zrtp
+	GOEXPERIMENT=runtimesecret $(GO) test -run '^TestMemory$$' $(TESTFLAGS) ./zrtp
+
 fuzz: setup ## every fuzz target, FUZZTIME each (10s)
 	tools/fuzz.sh
 
@@ -46,4 +50,4 @@ lint: setup ## format, vet, static analysis, dead code
 interop: setup ## calls with Linphone, baresip and Kamailio
 	$(GO) run ./contrib/interop
 
-check: lint test race ## what a change must pass: lint, test, race
+check: lint test race explore ## what a change must pass: lint, test, race, explore

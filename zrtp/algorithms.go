@@ -14,22 +14,34 @@ import (
 // Algorithms lists what an endpoint offers, most wanted first, by the names of
 // RFC 6189, Sections 5.1.2 to 5.1.6.
 type Algorithms struct {
-	KeyAgreements []string // X255, DH3k
+	// KeyAgreements: X2M2 and the other post-quantum ones (X3M3, X3K3, X1M1, X1K1,
+	// MLK3, MLK2, MLK1, KYB3, KYB2, KYB1); K448 and K255; X448, X255, EC25, EC38,
+	// EC52, DH3k. What is post-quantum comes first wherever it stands.
+	KeyAgreements []string
 	Hashes        []string // S384, S256
 	Ciphers       []string // AES3, AES1
 	AuthTags      []string // HS80, HS32
 	SASTypes      []string // B256, B32
 }
 
-// DefaultAlgorithms is all that this package can do, the strongest first.
+// DefaultAlgorithms is all that this package offers unasked, the most wanted
+// first. Seven of a kind is all that a Hello has room for.
 func DefaultAlgorithms() Algorithms {
 	return Algorithms{
-		KeyAgreements: []string{"X255", "DH3k"},
+		KeyAgreements: []string{"X2M2", "X255", "X448", "EC25", "EC38", "DH3k"},
 		Hashes:        []string{"S384", "S256"},
 		Ciphers:       []string{"AES3", "AES1"},
 		AuthTags:      []string{"HS80", "HS32"},
 		SASTypes:      []string{"B256", "B32"},
 	}
+}
+
+// usableAlgorithms is all that this package can do.
+func usableAlgorithms() Algorithms {
+	a := DefaultAlgorithms()
+	a.KeyAgreements = append(a.KeyAgreements, "EC52",
+		"X3M3", "X3K3", "X1M1", "X1K1", "MLK3", "MLK2", "MLK1", "KYB3", "KYB2", "KYB1", "K448", "K255")
+	return a
 }
 
 func (a Algorithms) empty() bool {
@@ -46,7 +58,7 @@ func newOffer(a Algorithms) (offer, error) {
 	if a.empty() {
 		a = DefaultAlgorithms()
 	}
-	all := DefaultAlgorithms()
+	all := usableAlgorithms()
 	var o offer
 	for _, kind := range []struct {
 		name           string
@@ -70,7 +82,16 @@ func newOffer(a Algorithms) (offer, error) {
 			*kind.into = append(*kind.into, algorithm)
 		}
 	}
-	return o.withMandatory(), nil
+	o = o.withMandatory()
+	if len(o.keyAgreements) > wire.MaxAlgorithms {
+		return offer{}, fmt.Errorf("zrtp: a Hello has no room for %d key agreements, DH3k included", len(o.keyAgreements))
+	}
+	for _, keyAgreement := range o.keyAgreements {
+		if _, ok := o.coupled(keyAgreement).complement(keyAgreement, o); !ok {
+			return offer{}, fmt.Errorf("zrtp: what the key agreement %q needs beside it is not offered", keyAgreement)
+		}
+	}
+	return o, nil
 }
 
 // peerOffer is what a Hello offers.
@@ -111,28 +132,68 @@ func complete(list []wire.Algorithm, mandatory ...wire.Algorithm) []wire.Algorit
 // suite is one choice of each kind: what a Commit fixes.
 type suite struct{ keyAgreement, hash, cipher, authTag, sas wire.Algorithm }
 
+// coupled is o with what a key agreement demands of the other algorithms.
+//
+// RFC 6189, Section 5.1.5: If ECDH-384 (EC38) is chosen as the key agreement, the
+// negotiated hash algorithm MUST be either SHA-384 or the corresponding SHA-3
+// successor.
+func (o offer) coupled(keyAgreement wire.Algorithm) offer {
+	if keyAgreement == wire.EC38 {
+		o.hashes = only(o.hashes, wire.S384)
+	}
+	if keyAgreement.KEM() {
+		o.hashes, o.ciphers = only(o.hashes, kemHashes...), only(o.ciphers, kemCiphers...)
+	}
+	return o
+}
+
+// only is the part of list that is allowed.
+func only(list []wire.Algorithm, allowed ...wire.Algorithm) []wire.Algorithm {
+	return slices.DeleteFunc(slices.Clone(list), func(a wire.Algorithm) bool { return !slices.Contains(allowed, a) })
+}
+
 // choose picks what we want most among what the peer can do. Unlike RFC 6189,
 // Section 4.1.2 the key agreement is the stronger, not the faster, of the two
-// first choices; that section is a SHOULD, for speed only.
+// first choices; that section is a SHOULD, for speed only. DH3k demands nothing
+// of the others, so that there is always a choice.
 func (o offer) choose(peer offer) suite {
-	return suite{
-		keyAgreement: first(o.keyAgreements, peer.keyAgreements),
+	for _, keyAgreement := range strongestFirst(o.keyAgreements) {
+		if !slices.Contains(peer.keyAgreements, keyAgreement) {
+			continue
+		}
+		if s, ok := o.coupled(keyAgreement).complement(keyAgreement, peer); ok {
+			return s
+		}
+	}
+	s, _ := o.complement(wire.DH3k, peer)
+	return s
+}
+
+// complement chooses the rest of a suite; false if there is nothing in common.
+func (o offer) complement(keyAgreement wire.Algorithm, peer offer) (suite, bool) {
+	s := suite{
+		keyAgreement: keyAgreement,
 		hash:         first(o.hashes, peer.hashes),
 		cipher:       first(o.ciphers, peer.ciphers),
 		authTag:      first(o.authTags, peer.authTags),
 		sas:          first(o.sasTypes, peer.sasTypes),
 	}
+	return s, !slices.Contains([]wire.Algorithm{s.hash, s.cipher, s.authTag, s.sas}, "")
 }
 
-// first is the first of ours that is also theirs. The mandatory ones are in
-// both, so there is one.
+// first is the first of ours that is also theirs; empty if there is none.
 func first(ours, theirs []wire.Algorithm) wire.Algorithm {
-	i := slices.IndexFunc(ours, func(a wire.Algorithm) bool { return slices.Contains(theirs, a) })
-	return ours[i]
+	for _, a := range ours {
+		if slices.Contains(theirs, a) {
+			return a
+		}
+	}
+	return ""
 }
 
-// accept checks a peer's choice against what we offered.
+// accept checks a peer's choice against what we offered, and against itself.
 func (o offer) accept(c wire.Commit) (suite, *ProtocolError) {
+	o = o.coupled(c.KeyAgreement)
 	for _, choice := range []struct {
 		chosen  wire.Algorithm
 		offered []wire.Algorithm
@@ -145,7 +206,7 @@ func (o offer) accept(c wire.Commit) (suite, *ProtocolError) {
 		{c.SAS, o.sasTypes, wire.CodeSAS},
 	} {
 		if !slices.Contains(choice.offered, choice.chosen) {
-			return suite{}, protocolError(choice.code, fmt.Errorf("the Commit chose %q, which was not offered", choice.chosen))
+			return suite{}, protocolError(choice.code, fmt.Errorf("the Commit chose %q, which was not offered with %q", choice.chosen, c.KeyAgreement))
 		}
 	}
 	return suite{c.KeyAgreement, c.Hash, c.Cipher, c.AuthTag, c.SAS}, nil

@@ -3,6 +3,7 @@ package zrtp
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -13,14 +14,37 @@ import (
 
 // tamper changes all messages of one type on their way.
 func (l *link) tamper(typ wire.Type, change func(from *end, msg []byte) []byte) {
+	pieces := map[*end]*wire.Reassembly{l.a: {}, l.b: {}}
 	l.filter = func(from *end, _ int, pkt []byte) []arrival {
 		p, err := wire.ParsePacket(pkt)
-		if err == nil && wire.TypeOf(p.Message) == typ {
-			p.Message = change(from, bytes.Clone(p.Message))
-			pkt = wire.AppendPacket(nil, p)
+		if err != nil {
+			return []arrival{{pkt: pkt}}
 		}
-		return []arrival{{pkt: pkt}}
+		id := uint16(0)
+		if f, ok := p.Fragment(); ok {
+			id, p.Message = f.MessageID, pieces[from].Add(l.now, f)
+		}
+		if p.Message == nil {
+			return nil // its last piece brings the whole
+		}
+		msg := bytes.Clone(p.Message)
+		if wire.TypeOf(msg) == typ {
+			msg = change(from, msg)
+		}
+		return inPackets(from.cfg.SSRC, id, msg)
 	}
+}
+
+// inPackets is a message in as many packets as it needs.
+func inPackets(ssrc uint32, id uint16, msg []byte) (arrivals []arrival) {
+	for _, f := range wire.Split(id, msg) {
+		p := wire.Packet{Unused: wire.FragmentMark, SSRC: ssrc, Message: f.Append(nil)}
+		arrivals = append(arrivals, arrival{pkt: wire.AppendPacket(nil, p)})
+	}
+	if arrivals == nil {
+		arrivals = []arrival{{pkt: wire.AppendPacket(nil, wire.Packet{SSRC: ssrc, Message: msg})}}
+	}
+	return arrivals
 }
 
 // tampered runs a call in which all messages of one type are changed, and
@@ -99,11 +123,13 @@ func weakValues() map[string]map[string][]byte {
 // Sections 4.4.1.2 and 4.4.1.3: a weak public value is Error 0x61, at both ends.
 // The responder sees it under a commitment that fits.
 func TestWeakPublicValues(t *testing.T) {
-	for ka, values := range weakValues() {
+	all := weakValues()
+	maps.Copy(all, weakPoints(t))
+	for ka, values := range all {
 		for name, value := range values {
 			t.Run(ka+"/"+name, func(t *testing.T) {
 				a, b := configs()
-				a.Algorithms = Algorithms{KeyAgreements: []string{ka}}
+				a.Algorithms = Algorithms{KeyAgreements: []string{ka}, Hashes: []string{"S384"}}
 				b.Algorithms = a.Algorithms
 				weak := changeDHPart(t, func(d *wire.DHPart) { d.PublicValue = value })
 				l, initiator := tampered(t, a, b, wire.TypeDHPart1, weak)
@@ -184,7 +210,7 @@ func TestCommitChoosesTheUnoffered(t *testing.T) {
 	for code, change := range map[wire.ErrorCode]func(c *wire.Commit){
 		wire.CodeHash:         func(c *wire.Commit) { c.Hash = "N256" },
 		wire.CodeCipher:       func(c *wire.Commit) { c.Cipher = "2FS3" },
-		wire.CodeKeyAgreement: func(c *wire.Commit) { c.KeyAgreement = "DH2k" },
+		wire.CodeKeyAgreement: func(c *wire.Commit) { c.KeyAgreement, c.PublicKey = "DH2k", nil },
 		wire.CodeAuthTag:      func(c *wire.Commit) { c.AuthTag = "SK64" },
 		wire.CodeSAS:          func(c *wire.Commit) { c.SAS = "B10D" },
 		wire.CodeHelloMismatch: func(c *wire.Commit) { // Section 5.4: the ZID of the Hello
@@ -254,12 +280,31 @@ func TestHelloMAC(t *testing.T) {
 // Attacks A17 and A18: the initiator's Hello is in no hash of version 1.10. An
 // attacker in the middle who learns H2 early can strip it of its strong
 // algorithms under a good MAC. The initiator still chooses from the true Hello of
-// the responder; and who commits on the false one breaks its own commitment.
+// the responder; and who commits on the false one chooses too little, or breaks
+// its own commitment. Of two Karats' calls none comes through, whoever commits;
+// in classical ones the false Hello of an initiator does no harm, and shows in
+// nothing.
 func TestStrippedHello(t *testing.T) {
+	testStrippedHello(t, withoutKEM(), wire.CodeBadCommitment, 2)
+	testStrippedHello(t, DefaultAlgorithms(), wire.CodeKeyAgreement, 1)
+	// With the hash in signalling it does not get that far.
+	a, b := configs()
+	l := newLink(t, a, b)
+	l.b.ExpectHello([]string{l.a.HelloHash()})
+	l.tamper(wire.TypeHello, func(from *end, msg []byte) []byte { msg[len(msg)-9] ^= 1; return msg })
+	l.start()
+	l.run(5 * time.Second)
+	if f := l.wantFailed(l.b); !errors.Is(f.Err, ErrHelloHash) {
+		t.Errorf("failed with %v", f.Err)
+	}
+}
+
+func testStrippedHello(t *testing.T, offered Algorithms, code wire.ErrorCode, wantOutcomes int) {
+	t.Helper()
 	outcomes := map[bool]int{}
 	for seed := range byte(16) {
 		a, b := configs()
-		a.Rand = testRand(seed)
+		a.Rand, a.Algorithms, b.Algorithms = testRand(seed), offered, offered
 		l := newLink(t, a, b)
 		l.tamper(wire.TypeHello, func(from *end, msg []byte) []byte {
 			if from != l.a {
@@ -277,21 +322,11 @@ func TestStrippedHello(t *testing.T) {
 			t.Errorf("brought down to %+v", s)
 		}
 		if !secure {
-			wantCode(t, l.wantFailed(l.a), wire.CodeBadCommitment)
+			wantCode(t, l.wantFailed(l.a), code)
 		}
 	}
-	if outcomes[true] == 0 || outcomes[false] == 0 {
-		t.Errorf("only one outcome in 16 calls: %v", outcomes)
-	}
-	// With the hash in signalling it does not get that far.
-	a, b := configs()
-	l := newLink(t, a, b)
-	l.b.ExpectHello([]string{l.a.HelloHash()})
-	l.tamper(wire.TypeHello, func(from *end, msg []byte) []byte { msg[len(msg)-9] ^= 1; return msg })
-	l.start()
-	l.run(5 * time.Second)
-	if f := l.wantFailed(l.b); !errors.Is(f.Err, ErrHelloHash) {
-		t.Errorf("failed with %v", f.Err)
+	if len(outcomes) != wantOutcomes || outcomes[false] == 0 {
+		t.Errorf("outcomes of 16 calls: %v", outcomes)
 	}
 }
 
@@ -305,7 +340,7 @@ func TestLateMACOfASenderWhoLies(t *testing.T) {
 		{wire.TypeCommit, func(e *end) { e.x.commit[len(e.x.commit)-1] ^= 1 }, wire.CodeBadCommitment},
 		{wire.TypeDHPart1, func(e *end) { e.x.dhPart1[len(e.x.dhPart1)-1] ^= 1 }, wire.CodeBadConfirmMAC},
 	} {
-		a, b := configs()
+		a, b := classicalConfigs()
 		l := newLink(t, a, b)
 		var victim *end
 		l.filter = func(from *end, _ int, pkt []byte) []arrival {

@@ -3,6 +3,8 @@ package zrtp
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"io"
 	"time"
 
 	"karat/zrtp/wire"
@@ -47,13 +49,36 @@ func (x *exchange) wipe() {
 	clear(x.confirmed.H0[:])
 }
 
-// commit answers the peer's Hello: with HelloACK, and with a Commit, as nothing
-// is gained by waiting.
+// answerHello sends HelloACK, and a Commit too unless it has to wait: nothing
+// else is gained by waiting.
 //
 // RFC 6189, Section 5.3: A Commit message may be sent in place of a HelloACK by
 // an Initiator, if a Commit message is ready to be sent promptly.
-func (s *Session) commit(now time.Time) error {
+func (s *Session) answerHello(now time.Time) error {
 	s.transmit(wire.HelloACK{}.Append(nil))
+	s.x.suite = s.offer.choose(peerOffer(s.peer.hello))
+	if s.x.suite.keyAgreement.KEM() && !s.returnPath() {
+		s.state = stateHelloACK
+		return nil
+	}
+	return s.commit(now)
+}
+
+// waitReturnPath: we would commit if we knew that the peer hears us. Its Commit
+// says so, and leaves nothing to contend for.
+func (s *Session) waitReturnPath(now time.Time, msg []byte) (state, error) {
+	if wire.TypeOf(msg) != wire.TypeCommit {
+		return s.state, errUnused
+	}
+	next, err := s.receiveCommit(now, msg)
+	if errors.Is(err, errUnused) && s.acked.acked { // not one to follow
+		return stateCommit, s.commit(now)
+	}
+	return next, err
+}
+
+// commit sends our Commit.
+func (s *Session) commit(now time.Time) error {
 	commit, err := s.newCommit()
 	if err != nil {
 		return err
@@ -63,9 +88,8 @@ func (s *Session) commit(now time.Time) error {
 	return nil
 }
 
-// newCommit chooses the algorithms, makes our DHPart2 and commits to it.
+// newCommit makes our DHPart2 and commits to it.
 func (s *Session) newCommit() ([]byte, error) {
-	s.x.suite = s.offer.choose(peerOffer(s.peer.hello))
 	if err := s.makeKeyAgreement(); err != nil {
 		return nil, err
 	}
@@ -84,12 +108,21 @@ func (s *Session) newCommit() ([]byte, error) {
 		KeyAgreement: s.x.suite.keyAgreement,
 		SAS:          s.x.suite.sas,
 		HVI:          s.x.hvi,
+		PublicKey:    s.x.publicKey(),
 	}.Append(nil), s.chain.h1)
 	return s.x.commit, nil
 }
 
+// publicKey is what a Commit for a KEM carries.
+func (x *exchange) publicKey() []byte {
+	if k, ok := x.ka.(*kemInitiator); ok {
+		return k.key.public()
+	}
+	return nil
+}
+
 // makeKeyAgreement draws our half of the key agreement, unless we have one that
-// fits.
+// fits. A key pair of a KEM fits no other Commit than its own.
 //
 // RFC 6189, Section 4.2: If a commit contention forces a DH Commit message to be
 // discarded, the responder's DH public value should only be discarded if it does
@@ -101,7 +134,43 @@ func (s *Session) makeKeyAgreement() error {
 		}
 		s.x.ka.wipe()
 	}
-	ka, err := newKeyAgreement(s.x.suite, s.cfg.Rand)
+	ka, err := s.x.suite.newHalf(s.cfg.Rand)
+	if err != nil {
+		return err
+	}
+	s.x.ka, s.x.kaFor = ka, s.x.suite
+	return nil
+}
+
+// newHalf draws an initiator's half of the key agreement; for Diffie-Hellman a
+// responder's is no different.
+func (s suite) newHalf(rand io.Reader) (keyAgreement, error) {
+	if k, ok := s.kem(); ok {
+		return newKEMInitiator(k, rand)
+	}
+	return newKeyAgreement(s, rand)
+}
+
+// answerKeyAgreement makes the responder's half.
+func (s *Session) answerKeyAgreement(c wire.Commit) error {
+	k, ok := s.x.suite.kem()
+	if !ok {
+		return s.makeKeyAgreement()
+	}
+	if want := k.publicKeyLen(); len(c.PublicKey) != want {
+		cause := fmt.Errorf("a public key of %d octets instead of %d", len(c.PublicKey), want)
+		return protocolError(wire.CodeMalformed, cause)
+	}
+	if !s.spendKEM() {
+		return protocolError(wire.CodeServiceUnavailable, errors.New("this call has had its key work"))
+	}
+	if s.x.ka != nil {
+		s.x.ka.wipe()
+	}
+	ka, err := newKEMResponder(k, s.cfg.Rand, c.PublicKey)
+	if errors.Is(err, errPublicValue) {
+		return protocolError(wire.CodeBadPublicValue, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -126,8 +195,9 @@ func (s *Session) waitDHPart1(now time.Time, msg []byte) (state, error) {
 		return s.receiveCommit(now, msg)
 	case wire.TypeDHPart1:
 		return s.receiveDHPart1(now, msg)
+	default:
+		return s.state, errUnused
 	}
-	return s.state, errUnused
 }
 
 // receiveCommit settles who is responder.
@@ -139,6 +209,7 @@ func (s *Session) receiveCommit(now time.Time, msg []byte) (state, error) {
 	if !isPreimage(c.H2, s.peer.hello.H3) {
 		return s.state, errUnused
 	}
+	s.doubt = doubt{} // only the peer can have sent it
 	// RFC 6189, Section 6: Retransmission of a Hello ends upon receipt of a
 	// HelloACK or Commit message.
 	s.acknowledged()
@@ -170,6 +241,8 @@ func (s *Session) judgeCommit(c wire.Commit) *ProtocolError {
 		// RFC 6189, Section 4.4.3.1: if the responder does not have a ZRTP Session
 		// Key available, the exchange MUST be terminated.
 		return protocolError(wire.CodeNoSharedSecret, nil)
+	case c.KeyAgreement != wire.Prsh && s.offer.weaker(peerOffer(s.peer.hello), c.KeyAgreement):
+		return protocolError(wire.CodeKeyAgreement, ErrWeakerCommit)
 	}
 	return nil
 }
@@ -180,7 +253,7 @@ func (s *Session) judgeCommit(c wire.Commit) *ProtocolError {
 // Preshared mode, then the Preshared Commit MUST be discarded; of two for DH
 // modes the one with the lowest hvi value MUST be discarded.
 func (s *Session) prevails(c wire.Commit) bool {
-	return c.KeyAgreement != wire.Prsh && bytes.Compare(c.HVI[:], s.x.hvi[:]) > 0
+	return c.KeyAgreement != wire.Prsh && (s.state == stateHelloACK || bytes.Compare(c.HVI[:], s.x.hvi[:]) > 0)
 }
 
 // becomeResponder drops our Commit and answers the peer's.
@@ -193,7 +266,7 @@ func (s *Session) becomeResponder(now time.Time, c wire.Commit, msg []byte) (sta
 	s.peer.h2 = c.H2
 	s.x.role, s.x.suite = Responder, chosen
 	s.x.commit, s.x.hvi = bytes.Clone(msg), c.HVI
-	if err := s.makeKeyAgreement(); err != nil {
+	if err := s.answerKeyAgreement(c); err != nil {
 		return s.state, err
 	}
 	dhPart1, err := s.newDHPart(Responder)
@@ -203,4 +276,15 @@ func (s *Session) becomeResponder(now time.Time, c wire.Commit, msg []byte) (sta
 	s.x.dhPart1 = dhPart1
 	s.respond(now, msg, dhPart1)
 	return stateDHPart1, nil
+}
+
+// judgeSecondCommit ends the exchange on a Commit of the peer's other than the
+// one that we have answered: it would be a second guess at the SAS. Who can make
+// one has seen H2 pass by, and could end the call in other ways.
+func (s *Session) judgeSecondCommit(msg []byte) error {
+	c, err := wire.ParseCommit(msg)
+	if err != nil || bytes.Equal(msg, s.x.commit) || !isPreimage(c.H2, s.peer.hello.H3) {
+		return errUnused
+	}
+	return protocolError(wire.CodeBadCommitment, ErrSecondCommit)
 }

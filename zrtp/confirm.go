@@ -109,6 +109,9 @@ func (s *Session) waitConfirm1(now time.Time, msg []byte) (state, error) {
 
 // waitConfirm2: our Confirm1 is out.
 func (s *Session) waitConfirm2(now time.Time, msg []byte) (state, error) {
+	if wire.TypeOf(msg) == wire.TypeCommit {
+		return s.state, s.judgeSecondCommit(msg)
+	}
 	if wire.TypeOf(msg) != wire.TypeConfirm2 {
 		return s.state, errUnused
 	}

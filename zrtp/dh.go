@@ -1,12 +1,12 @@
 package zrtp
 
 import (
-	"crypto/ecdh"
 	"errors"
 	"fmt"
 	"io"
 
 	"filippo.io/bigmod"
+	"github.com/cloudflare/circl/dh/x25519"
 
 	"karat/internal/secret"
 	"karat/zrtp/wire"
@@ -32,21 +32,34 @@ func exponentLen(s suite) int { return 2 * s.keyLen() }
 
 // publicLen is the length of a public value in octets.
 func (s suite) publicLen() int {
-	if s.keyAgreement == wire.DH3k {
-		return len(modulus3072)
+	if c, ok := curveOf(s.keyAgreement); ok {
+		return c.publicLen()
 	}
-	return x255Len
+	switch s.keyAgreement {
+	case wire.DH3k:
+		return len(modulus3072)
+	case wire.X448:
+		return x448Len
+	default:
+		return x255Len
+	}
 }
 
 // newKeyAgreement draws a fresh secret and computes the public value.
 func newKeyAgreement(s suite, rand io.Reader) (keyAgreement, error) {
+	if c, ok := curveOf(s.keyAgreement); ok {
+		return newEC(c, rand)
+	}
 	switch s.keyAgreement {
 	case wire.X255:
 		return newX255(rand)
+	case wire.X448:
+		return newX448(rand)
 	case wire.DH3k:
 		return newDH3k(exponentLen(s), rand)
+	default:
+		return nil, fmt.Errorf("zrtp: no key agreement %q", s.keyAgreement)
 	}
-	return nil, fmt.Errorf("zrtp: no key agreement %q", s.keyAgreement)
 }
 
 // randomSecret draws n octets.
@@ -74,28 +87,23 @@ func newX255(rand io.Reader) (*x255, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := ecdh.X25519().NewPrivateKey(scalar.Expose())
-	if err != nil {
-		return nil, err
-	}
-	return &x255{scalar, key.PublicKey().Bytes()}, nil
+	var public x25519.Key
+	x25519.KeyGen(&public, (*x25519.Key)(scalar.Expose()))
+	return &x255{scalar, public[:]}, nil
 }
 
 func (x *x255) public() []byte { return x.pv }
 
-// agree fails on the points of small order: for them the result is zero, and
-// crypto/ecdh reports that.
+// agree fails on the points of small order: for them the result is zero.
+// crypto/ecdh would do too, but keeps copies of the secret that nobody can wipe,
+// and computes the public value again each time.
 func (x *x255) agree(peer []byte) (secret.Bytes, error) {
-	theirs, err := ecdh.X25519().NewPublicKey(peer)
-	if err != nil {
+	if len(peer) != x255Len {
 		return secret.Bytes{}, errPublicValue
 	}
-	ours, err := ecdh.X25519().NewPrivateKey(x.scalar.Expose())
-	if err != nil {
-		return secret.Bytes{}, err
-	}
-	result, err := ours.ECDH(theirs)
-	if err != nil {
+	result := make([]byte, x255Len)
+	if !x25519.Shared((*x25519.Key)(result), (*x25519.Key)(x.scalar.Expose()), (*x25519.Key)(peer)) {
+		clear(result)
 		return secret.Bytes{}, errPublicValue
 	}
 	return secret.Own(result), nil

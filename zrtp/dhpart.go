@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"karat/internal/secret"
@@ -62,9 +63,18 @@ func (s *Session) receiveDHPart1(now time.Time, msg []byte) (state, error) {
 
 // waitDHPart2: our DHPart1 is out.
 func (s *Session) waitDHPart2(now time.Time, msg []byte) (state, error) {
-	if wire.TypeOf(msg) != wire.TypeDHPart2 {
+	switch wire.TypeOf(msg) {
+	case wire.TypeCommit:
+		return s.state, s.judgeSecondCommit(msg)
+	case wire.TypeDHPart2:
+		return s.receiveDHPart2(now, msg)
+	default:
 		return s.state, errUnused
 	}
+}
+
+// receiveDHPart2 answers with Confirm1.
+func (s *Session) receiveDHPart2(now time.Time, msg []byte) (state, error) {
 	d, err := wire.ParseDHPart(msg)
 	if err != nil {
 		return s.state, err
@@ -105,11 +115,24 @@ func (s *Session) judgeDHPart2(d wire.DHPart, msg []byte) *ProtocolError {
 	return nil
 }
 
-// agree computes the DHResult. Our half is used up by it, whatever comes of it.
+// peerValueLen is the length of what the peer's DHPart carries.
+func (x *exchange) peerValueLen() int {
+	k, ok := x.suite.kem()
+	switch {
+	case !ok:
+		return x.suite.publicLen()
+	case x.role == Responder:
+		return wire.NonceLen
+	default:
+		return k.ciphertextLen()
+	}
+}
+
+// agree computes the DHResult, or in KEM mode what takes its place. Our half is used up by it, whatever comes of it.
 func (s *Session) agree(d wire.DHPart) (secret.Bytes, *ProtocolError) {
-	if want := s.x.suite.publicLen(); len(d.PublicValue) != want {
+	if want := s.x.peerValueLen(); len(d.PublicValue) != want {
 		cause := fmt.Errorf("a public value of %d octets instead of %d", len(d.PublicValue), want)
-		return secret.Bytes{}, protocolError(wire.CodeMalformed, cause)
+		return secret.Bytes{}, protocolError(s.x.suite.wrongLength(), cause)
 	}
 	defer s.x.ka.wipe()
 	result, err := s.x.ka.agree(d.PublicValue)
@@ -133,10 +156,13 @@ func (s *Session) derive(d wire.DHPart, dhResult secret.Bytes) {
 	// that we expected a cache match [...] but we computed a null value for s1.
 	s.x.mismatched = s.memory.known() && !s.x.matched.present()
 	initiator, responder := s.cfg.ZID, ZID(s.peer.hello.ZID)
-	responderHello := s.peer.raw
+	initiatorHello, responderHello := s.hello, s.peer.raw
 	if s.x.role == Responder {
 		initiator, responder = responder, initiator
-		responderHello = s.hello
+		initiatorHello, responderHello = responderHello, initiatorHello
+	}
+	if s.x.suite.bindsInitiator() {
+		responderHello = slices.Concat(responderHello, initiatorHello)
 	}
 	s.x.keys = agreement{
 		suite:     s.x.suite,

@@ -1,5 +1,6 @@
 // Package zrtp agrees on SRTP keys with the other end of a call over the media
-// path itself, as RFC 6189 says, in Diffie-Hellman mode. Nobody else has to be
+// path itself, as RFC 6189 says, in Diffie-Hellman mode, and in the KEM mode by
+// which other phones make that safe from quantum computers. Nobody else has to be
 // trusted: two people who compare a short authentication string (SAS) know that
 // nobody sits between them, and from then on each call vouches for the next.
 //
@@ -32,10 +33,51 @@
 //
 // # What is decided here
 //
-// X255 (X25519) is preferred to DH3k, S384 to S256, AES3 to AES1, HS80 to HS32
-// and B256 to B32, as far as both ends have them. The initiator chooses, and
-// among choices that were offered the other end follows; the 4.1.2 rule that the
-// faster key agreement wins is not followed. Our Hello names no product.
+// X2M2 comes first: X25519 with ML-KEM-768, which no other phone has. Then all that
+// is asked for by name, and the classical ones; S384 before S256, AES3 before AES1,
+// HS80 before HS32 and B256 before B32, as far as both ends have them. What a
+// quantum computer does not break goes before what it does, in whatever order it
+// is listed, and only with S384 and AES3. The initiator chooses, and among choices
+// that were offered the other end follows; the 4.1.2 rule that the faster key
+// agreement wins is not followed. A Commit without post-quantum keys, where both
+// Hellos offer some, is refused: see ErrWeakerCommit. Our Hello names no product.
+//
+// # Post-quantum keys
+//
+// KEM mode has no standard: kem.go says what travels in which message. A message
+// that is longer than wire.MaxDatagram travels in fragments; everything else, and
+// so every exchange without KEM mode, is RFC 6189 to the octet.
+//
+// No key is made, and nothing long is sent, before the peer has shown that it
+// hears us: its Hello was announced in signalling, or it has acknowledged ours, or
+// the caller knows (Config.ReturnPath). One session encapsulates once, makes a
+// fresh key pair for its Commit, and never begins again by itself: each beginning
+// would be a guess at the SAS for who is in the middle. For the same reason a
+// second, different Commit ends the call.
+//
+// Where both Hellos list X2M2 messages are repeated every 100 ms instead of at the
+// RFC's growing intervals.
+//
+// # The initiator's Hello
+//
+// In version 1.10 total_hash holds the Hello of the responder and not that of the
+// initiator. Who changes the latter on its way, under a MAC made with the H2 that
+// the initiator's Commit has shown meanwhile, is found out by nothing, and has the
+// responder believe in a weaker peer. Three things stop it here:
+//
+//   - Where signalling announced the Hello (a=zrtp-hash), a changed one is not
+//     taken, or ends the session.
+//   - With X2M2, which is ours and so means what we say, total_hash is over both:
+//     hash(Hello of responder || Hello of initiator || Commit || DHPart1 ||
+//     DHPart2). A changed Hello gives different keys, and the Confirms fail.
+//   - Two ends that have X2M2 cannot be talked out of it. The initiator chooses by
+//     the responder's Hello, which has always been in total_hash; so it commits to
+//     X2M2, or that Hello was changed and the Confirms fail, or its Commit is so
+//     weak that the responder refuses it.
+//
+// Nothing of it shows to others: no flag, no field, no octet of another exchange
+// differs. What remains is a call with another make of phone and without a hash in
+// signalling, in which the initiator's Hello is as unprotected as it is for all.
 //
 // A packet that anyone could have made does not end a call: see doubt. Before a
 // message of the exchange costs more than a few hashes, its hash chain is
@@ -45,7 +87,9 @@
 // # What it does not do
 //
 // No Preshared and no Multistream mode, no auxsecret, no PBX (pbxsecret,
-// SASrelay, enrolment), no signatures, no GoClear: it is refused. It never sends
-// Ping. It neither encrypts nor decrypts SRTP, and does not resolve an SSRC
-// collision, only reports it.
+// SASrelay, enrolment), no signatures, no GoClear: it is refused. No HQC (HQD1 to
+// HQD3, X1H1, X3H3, XKR1, XKR3): it has no standard yet, and its drafts do not
+// understand each other. It never sends Ping. It neither encrypts nor decrypts
+// SRTP, and does not resolve an SSRC collision, only reports it. The key pairs of
+// ML-KEM and Kyber are the library's, which cannot wipe them: they are dropped.
 package zrtp

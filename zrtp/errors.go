@@ -20,6 +20,8 @@ var (
 	// a security exception indicating a MiTM attack [...] and MUST NOT be treated
 	// as a random error.
 	ErrMessageMAC = errors.New("zrtp: a message was altered on its way")
+	// ErrSecondCommit: the other end wants other keys than those it began with.
+	ErrSecondCommit = errors.New("zrtp: the other end sent a second, different Commit; someone may be in the middle of this call")
 	// ErrTimeout: the other end fell silent in the middle of the exchange.
 	ErrTimeout = errors.New("zrtp: the other end fell silent in the middle of the key agreement")
 )

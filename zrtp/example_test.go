@@ -39,7 +39,7 @@ func Example() {
 	fmt.Println("the same SAS at both ends:", one.SAS == two.SAS)
 	fmt.Println("met before:", one.Known)
 	// Output:
-	// X255 S384 AES3 HS80 B256
+	// X2M2 S384 AES3 HS80 B256
 	// the same SAS at both ends: true
 	// met before: false
 }

@@ -17,7 +17,7 @@ func TestHandshake(t *testing.T) {
 	l.run(time.Second)
 	sa, sb := l.wantSecure()
 	for _, s := range []Secure{sa, sb} {
-		if s.KeyAgreement != "X255" || s.Hash != "S384" || s.Cipher != "AES3" || s.AuthTag != "HS80" || s.SASType != "B256" {
+		if s.KeyAgreement != "X2M2" || s.Hash != "S384" || s.Cipher != "AES3" || s.AuthTag != "HS80" || s.SASType != "B256" {
 			t.Errorf("the strongest was not chosen: %+v", s)
 		}
 		if s.Continuity || s.Known || s.Verified || s.Mismatched {
@@ -31,10 +31,16 @@ func TestHandshake(t *testing.T) {
 
 // Sections 5.1.2 to 5.1.6: every combination, in both roles.
 func TestAlgorithms(t *testing.T) {
-	all := DefaultAlgorithms()
+	all := usableAlgorithms()
 	for _, ka := range all.KeyAgreements {
 		for _, hash := range all.Hashes {
+			if ka == "EC38" && hash == "S256" {
+				continue // see TestEC38NeedsS384
+			}
 			for _, cipher := range all.Ciphers {
+				if wire.Named(ka).KEM() && (hash == "S256" || cipher == "AES1") {
+					continue // see TestKEMNeedsStrength
+				}
 				for _, tag := range all.AuthTags {
 					for _, sas := range all.SASTypes {
 						name := fmt.Sprintf("%s/%s/%s/%s/%s", ka, hash, cipher, tag, sas)
@@ -93,9 +99,7 @@ func TestContention(t *testing.T) {
 		hvi := map[*end][]byte{}
 		l.filter = func(from *end, _ int, pkt []byte) []arrival {
 			if messageType(pkt) == wire.TypeCommit {
-				p, _ := wire.ParsePacket(pkt)
-				c, _ := wire.ParseCommit(p.Message)
-				hvi[from] = c.HVI[:]
+				hvi[from] = bytes.Clone(from.x.hvi[:])
 			}
 			return []arrival{{pkt: pkt}}
 		}
@@ -115,7 +119,7 @@ func TestContention(t *testing.T) {
 // Section 4.2: the public value of a discarded Commit is used again, so that
 // contention costs no second key generation.
 func TestContentionKeepsPublicValue(t *testing.T) {
-	a, b := configs()
+	a, b := classicalConfigs()
 	l := newLink(t, a, b)
 	l.start()
 	loser := map[*end]string{}
@@ -229,6 +233,8 @@ func TestRoundTrips(t *testing.T) {
 	a, b := configs()
 	l := newLink(t, a, b)
 	l.delay = 50 * time.Millisecond
+	l.a.ExpectHello([]string{l.b.HelloHash()})
+	l.b.ExpectHello([]string{l.a.HelloHash()})
 	l.start()
 	for _, want := range []struct {
 		at time.Duration
@@ -240,7 +246,7 @@ func TestRoundTrips(t *testing.T) {
 		}
 	}
 	for _, e := range []*end{l.a, l.b} {
-		if n := len(e.sent); n > 10 {
+		if n := len(e.sent); n > 12 { // a Commit and a DHPart1 are of two fragments
 			t.Errorf("%s needed %d packets: %s", e.name, n, e.story())
 		}
 	}

@@ -96,7 +96,7 @@ func (s *Session) receiveHello(now time.Time, ssrc uint32, msg []byte) error {
 		return doubtful{fault}
 	}
 	s.meet(now, peer{met: true, ssrc: ssrc, hello: hello, raw: bytes.Clone(msg), bound: bound})
-	return s.commit(now)
+	return s.answerHello(now)
 }
 
 // announced tells whether signalling announced this Hello.
@@ -149,15 +149,23 @@ func (s *Session) meet(now time.Time, p peer) {
 	}
 	// The peer may have begun to listen after our last Hello: do not let it wait
 	// for the next.
+	if s.bothKarat() {
+		s.helloTimer = newRetransmission(now, s.hello, flatSchedule)
+	}
 	s.transmit(s.hello)
 }
 
 // receiveHelloACK stops the repetition of our Hello.
-func (s *Session) receiveHelloACK(ssrc uint32, msg []byte) {
-	if _, err := wire.ParseHelloACK(msg); err == nil && s.state.exchanging() && !s.acked.acked {
-		s.acked = ackedBy{acked: true, ssrc: ssrc}
-		s.helloTimer = retransmission{}
+func (s *Session) receiveHelloACK(now time.Time, ssrc uint32, msg []byte) error {
+	if _, err := wire.ParseHelloACK(msg); err != nil || !s.state.exchanging() || s.acked.acked {
+		return errUnused
 	}
+	s.acked = ackedBy{acked: true, ssrc: ssrc}
+	s.helloTimer = retransmission{}
+	if s.state == stateHelloACK {
+		return s.commit(now)
+	}
+	return nil
 }
 
 // printable keeps what is harmless of a name that a stranger chose.

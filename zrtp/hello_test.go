@@ -150,6 +150,7 @@ func TestHelloInjected(t *testing.T) {
 func hostileHello(t *testing.T, change func(h *wire.Hello)) *link {
 	t.Helper()
 	a, b := configs()
+	a.ReturnPath = true
 	l := newLink(t, a, b)
 	h := parseHello(t, l.b.Session)
 	change(&h)
@@ -261,20 +262,23 @@ func TestSSRCCollision(t *testing.T) {
 }
 
 // Section 5: the 12 unused bits of a packet, and those of a Hello, are ignored.
+// One pattern of them marks fragments elsewhere, and means nothing here either.
 func TestUnusedBits(t *testing.T) {
-	a, b := configs()
-	l := newLink(t, a, b)
-	l.filter = func(_ *end, _ int, pkt []byte) []arrival {
-		p, _ := wire.ParsePacket(pkt)
-		p.Unused = 0xfff
-		return []arrival{{pkt: wire.AppendPacket(nil, p)}}
+	for _, unused := range []uint16{0xfff, wire.FragmentMark} {
+		a, b := classicalConfigs()
+		l := newLink(t, a, b)
+		l.filter = func(_ *end, _ int, pkt []byte) []arrival {
+			p, _ := wire.ParsePacket(pkt)
+			p.Unused = unused
+			return []arrival{{pkt: wire.AppendPacket(nil, p)}}
+		}
+		h := parseHello(t, l.b.Session)
+		h.Unused, h.Reserved = 0xff, true
+		l.b.hello = seal(h.Append(nil), l.b.chain.h2)
+		l.start()
+		l.run(time.Second)
+		l.wantSecure()
 	}
-	h := parseHello(t, l.b.Session)
-	h.Unused, h.Reserved = 0xff, true
-	l.b.hello = seal(h.Append(nil), l.b.chain.h2)
-	l.start()
-	l.run(time.Second)
-	l.wantSecure()
 }
 
 // Section 5.2: a Hello that lists nothing has the mandatory algorithms.

@@ -3,8 +3,10 @@ package zrtp
 import (
 	"crypto/hmac"
 	"encoding/binary"
+	"hash"
 
 	"karat/internal/secret"
+	"karat/zrtp/wire"
 )
 
 // agreement is all that goes into the shared secret s0 (Section 4.4.1.4).
@@ -23,6 +25,13 @@ type agreement struct {
 func totalHash(s suite, responderHello, commit, dhPart1, dhPart2 []byte) []byte {
 	return s.sum(responderHello, commit, dhPart1, dhPart2)
 }
+
+// bindsInitiator tells whether the initiator's Hello is in total_hash too, after
+// the responder's. In version 1.10 it is not: the keys would be the same if it
+// had been changed on its way, and with it what the responder believes that the
+// initiator can do. X2M2 is spoken by nobody else, so that we may say what it
+// means; see the package comment for why that is enough.
+func (s suite) bindsInitiator() bool { return s.keyAgreement == wire.X2M2 }
 
 // s0 computes the shared secret.
 //
@@ -47,13 +56,15 @@ func (a agreement) s0() secret.Bytes {
 type kdf struct {
 	suite   suite
 	s0      secret.Bytes
+	mac     hash.Hash // HMAC keyed with s0: begun once, as it is needed eleven times
 	context []byte
 }
 
 func (a agreement) kdf() kdf {
 	// RFC 6189, Section 4.4.1.4: KDF_Context = (ZIDi || ZIDr || total_hash)
 	context := append(a.initiator[:], a.responder[:]...)
-	return kdf{a.suite, a.s0(), append(context, a.totalHash...)}
+	s0 := a.s0()
+	return kdf{a.suite, s0, hmac.New(a.suite.newHash, s0.Expose()), append(context, a.totalHash...)}
 }
 
 // derive computes one key of size octets.
@@ -61,13 +72,14 @@ func (a agreement) kdf() kdf {
 // RFC 6189, Section 4.5.1: KDF(KI, Label, Context, L) = HMAC(KI, i || Label ||
 // 0x00 || Context || L)
 func (k kdf) derive(label string, size int) secret.Bytes {
-	mac := hmac.New(k.suite.newHash, k.s0.Expose())
-	mac.Write([]byte{0, 0, 0, 1})
-	mac.Write([]byte(label))
-	mac.Write([]byte{0})
-	mac.Write(k.context)
-	mac.Write(binary.BigEndian.AppendUint32(nil, uint32(8*size)))
-	out := mac.Sum(nil)
+	k.mac.Reset()
+	input := make([]byte, 0, 160)
+	input = append(input, 0, 0, 0, 1)
+	input = append(input, label...)
+	input = append(input, 0)
+	input = append(input, k.context...)
+	k.mac.Write(binary.BigEndian.AppendUint32(input, uint32(8*size)))
+	out := k.mac.Sum(nil)
 	clear(out[size:])
 	return secret.Own(out[:size:size])
 }
@@ -96,17 +108,19 @@ type sideKeys struct {
 	zrtp secret.Bytes // zrtpkey
 }
 
-// schedule derives everything and wipes s0. HMAC may leave copies of s0 behind
-// in memory that Go will reuse; that is out of our hands.
+// schedule derives everything and wipes s0. The sashash comes last: of all
+// results it is the one that HMAC may leave behind on the stack without harm.
 func (k kdf) schedule() *keySchedule {
 	defer k.s0.Wipe()
-	sasHash := k.derive("SAS", sasHashLen)
-	return &keySchedule{
+	keys := &keySchedule{
 		initiator: k.side("Initiator"),
 		responder: k.side("Responder"),
 		retained:  k.derive("retained secret", retainedLen),
-		sas:       binary.BigEndian.Uint32(sasHash.Expose()),
 	}
+	sasHash := k.derive("SAS", sasHashLen)
+	defer sasHash.Wipe()
+	keys.sas = binary.BigEndian.Uint32(sasHash.Expose())
+	return keys
 }
 
 // side derives the keys of a role (Section 4.5.3).

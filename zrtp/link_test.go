@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -55,6 +56,21 @@ func newEnd(t testing.TB, name string, cfg Config) *end {
 		t.Fatal(err)
 	}
 	return &end{Session: s, name: name}
+}
+
+// withoutKEM is what DefaultAlgorithms were without anything post-quantum: RFC
+// 6189 to the octet and the millisecond.
+func withoutKEM() Algorithms {
+	all := DefaultAlgorithms()
+	all.KeyAgreements = slices.DeleteFunc(all.KeyAgreements, func(name string) bool { return wire.Named(name).KEM() })
+	return all
+}
+
+// classicalConfigs are configs for Diffie-Hellman.
+func classicalConfigs() (a, b Config) {
+	a, b = configs()
+	a.Algorithms, b.Algorithms = withoutKEM(), withoutKEM()
+	return a, b
 }
 
 // configs are two ends that never met and keep what they learn.
@@ -266,10 +282,17 @@ func (e *end) story() string {
 	return b.String()
 }
 
+// messageType is the type of the message that a packet carries or begins.
 func messageType(pkt []byte) wire.Type {
 	p, err := wire.ParsePacket(pkt)
 	if err != nil {
 		return "damaged"
+	}
+	if f, ok := p.Fragment(); ok {
+		if f.Offset > 0 {
+			return "more"
+		}
+		p.Message = f.Data
 	}
 	return wire.TypeOf(p.Message)
 }

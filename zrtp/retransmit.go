@@ -21,6 +21,12 @@ var (
 	// after every retransmission, capping at 1200 ms. T2 has a recommended
 	// initial value of 150 ms. Each non-Hello message is retransmitted 10 times.
 	requestSchedule = schedule{150 * time.Millisecond, 1200 * time.Millisecond, 10}
+	// flatSchedule is for both timers where both ends are Karats. The RFC's
+	// schedules spare networks of another time: once two packets are lost a call
+	// stands still for a second, in which nobody hears anything. A voice stream
+	// sends a packet every 20 ms; one every 100 ms beside it is nothing, and lasts
+	// for as long as the RFC waits at most (12 s).
+	flatSchedule = schedule{100 * time.Millisecond, 100 * time.Millisecond, 120}
 )
 
 const (

@@ -106,7 +106,7 @@ func TestHelloACKSilencesHello(t *testing.T) {
 // The peer's first Hello is answered by ours at once: the peer may have begun to
 // listen after our last. Its repetitions get HelloACK only.
 func TestHelloAnsweredByHello(t *testing.T) {
-	a, b := configs()
+	a, b := classicalConfigs()
 	l := newLink(t, a, b)
 	l.a.Start(l.now)
 	l.drain(l.a)
@@ -133,7 +133,7 @@ func TestRequestSchedule(t *testing.T) {
 		{wire.TypeConfirm2, wire.TypeConf2ACK},
 	} {
 		t.Run(string(tc.request), func(t *testing.T) {
-			a, b := configs()
+			a, b := classicalConfigs()
 			l := newLink(t, a, b)
 			l.filter = func(from *end, _ int, pkt []byte) []arrival {
 				if messageType(pkt) == tc.answer {

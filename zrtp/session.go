@@ -3,8 +3,10 @@ package zrtp
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"karat/zrtp/wire"
@@ -34,6 +36,13 @@ type Session struct {
 	helloExtended bool
 	acked         ackedBy
 	doubt         doubt
+	kemSpent      int // see kemBudget
+
+	// longMessage is our last message that needed fragments, and messageID its
+	// number: its repetitions have the same.
+	longMessage []byte
+	messageID   uint16
+	reassembly  wire.Reassembly
 
 	packets [][]byte
 	events  []Event
@@ -65,12 +74,13 @@ func NewSession(cfg Config) (*Session, error) {
 	if s.chain, err = newHashChain(cfg.Rand); err != nil {
 		return nil, err
 	}
-	var sequence [2]byte
-	if _, err = io.ReadFull(cfg.Rand, sequence[:]); err != nil {
+	var counts [4]byte
+	if _, err = io.ReadFull(cfg.Rand, counts[:]); err != nil {
 		return nil, err
 	}
 	// RFC 6189, Section 5: The count is initialized to a random value.
-	s.sequence = uint16(sequence[0])<<8 | uint16(sequence[1])
+	s.sequence = binary.BigEndian.Uint16(counts[:])
+	s.messageID = binary.BigEndian.Uint16(counts[2:])
 	s.hello = s.newHello()
 	return s, nil
 }
@@ -114,7 +124,20 @@ func (s *Session) Receive(now time.Time, pkt []byte) {
 	case s.peer.met && p.SSRC != s.peer.ssrc:
 		return // RFC 6189, Section 5: another source, and another session
 	}
-	s.receive(now, p.SSRC, p.Message)
+	if f, ok := p.Fragment(); ok {
+		p.Message = s.reassemble(now, f)
+	}
+	shielded(func() { s.receive(now, p.SSRC, p.Message) })
+}
+
+// reassemble returns the message that a fragment completes; nil if none. Nobody
+// cuts up a Hello, and so nothing of strangers is kept; and after the exchange
+// nothing long comes any more.
+func (s *Session) reassemble(now time.Time, f wire.Fragment) []byte {
+	if !s.peer.met || !s.state.exchanging() {
+		return nil
+	}
+	return s.reassembly.Add(now, f)
 }
 
 // collision handles a packet that bears our own SSRC: our own reflected, or a
@@ -136,7 +159,7 @@ func (s *Session) receive(now time.Time, ssrc uint32, msg []byte) {
 	case wire.TypeHello:
 		s.handle(now, s.receiveHello(now, ssrc, msg))
 	case wire.TypeHelloACK:
-		s.receiveHelloACK(ssrc, msg)
+		s.handle(now, s.receiveHelloACK(now, ssrc, msg))
 	case wire.TypePing:
 		s.receivePing(ssrc, msg)
 	case wire.TypeError:
@@ -150,6 +173,7 @@ func (s *Session) receive(now time.Time, ssrc uint32, msg []byte) {
 	case wire.TypeCommit, wire.TypeDHPart1, wire.TypeDHPart2,
 		wire.TypeConfirm1, wire.TypeConfirm2, wire.TypeConf2ACK:
 		s.step(now, msg)
+	default: // an answer to what we never send, or nothing we know
 	}
 }
 
@@ -173,6 +197,8 @@ func (s *Session) step(now time.Time, msg []byte) {
 // wait calls the method of the state. What it returns is the next state.
 func (s *Session) wait(now time.Time, msg []byte) (state, error) {
 	switch s.state {
+	case stateHelloACK:
+		return s.waitReturnPath(now, msg)
 	case stateCommit:
 		return s.waitDHPart1(now, msg)
 	case stateDHPart1:
@@ -226,6 +252,8 @@ func (s *Session) Advance(now time.Time) {
 		s.timeout(now)
 	case s.state == stateHello && reached(now, s.helloEnd):
 		s.abandon(Failed{Err: ErrNoHello})
+	case s.state == stateHelloACK && reached(now, s.helloEnd):
+		s.timeout(now)
 	}
 }
 
@@ -233,7 +261,7 @@ func (s *Session) Advance(now time.Time) {
 // pending.
 func (s *Session) Deadline() time.Time {
 	var helloEnd time.Time
-	if s.state == stateHello {
+	if s.state == stateHello || s.state == stateHelloACK {
 		helloEnd = s.helloEnd
 	}
 	return earliest(s.helloTimer.due, s.timer.due, s.patience, s.doubt.until, helloEnd)
@@ -293,11 +321,12 @@ func (s *Session) Close() {
 	s.state = stateClosed
 }
 
-// quiesce stops all timers.
+// quiesce stops all timers, and waits for nothing.
 func (s *Session) quiesce() {
 	s.helloTimer, s.timer = retransmission{}, retransmission{}
 	s.patience, s.helloEnd = time.Time{}, time.Time{}
 	s.doubt = doubt{}
+	s.reassembly = wire.Reassembly{}
 }
 
 // wipe clears all that is secret and not yet handed out.
@@ -307,9 +336,27 @@ func (s *Session) wipe() {
 	s.x.wipe()
 }
 
-// transmit queues a message in a packet of its own.
+// transmit queues a message in a packet of its own, or in several if it is long.
 func (s *Session) transmit(msg []byte) {
+	fragments := wire.Split(s.messageID, msg)
+	if fragments == nil {
+		s.frame(0, msg)
+		return
+	}
+	if !bytes.Equal(msg, s.longMessage) {
+		s.longMessage = msg
+		s.messageID++
+	}
+	for _, f := range fragments {
+		f.MessageID = s.messageID
+		s.frame(wire.FragmentMark, f.Append(nil))
+	}
+}
+
+// frame queues a packet.
+func (s *Session) frame(unused uint16, msg []byte) {
 	s.packets = append(s.packets, wire.AppendPacket(nil, wire.Packet{
+		Unused:   unused,
 		Sequence: s.sequence,
 		SSRC:     s.cfg.SSRC,
 		Message:  msg,
@@ -320,7 +367,20 @@ func (s *Session) transmit(msg []byte) {
 // request sends a message and repeats it until its answer arrives.
 func (s *Session) request(now time.Time, msg []byte) {
 	s.transmit(msg)
-	s.timer = newRetransmission(now, msg, requestSchedule)
+	s.timer = newRetransmission(now, msg, s.requestSchedule())
+}
+
+// requestSchedule is that of the RFC, unless the peer is a Karat too.
+func (s *Session) requestSchedule() schedule {
+	if s.bothKarat() {
+		return flatSchedule
+	}
+	return requestSchedule
+}
+
+// bothKarat tells whether both Hellos list X2M2, which nobody else does.
+func (s *Session) bothKarat() bool {
+	return slices.Contains(s.offer.keyAgreements, wire.X2M2) && slices.Contains(s.peer.hello.KeyAgreements, wire.X2M2)
 }
 
 // respond sends the answer to question, and keeps it for when the question is

@@ -6,7 +6,9 @@ package zrtp
 //	           | Start
 //	         hello
 //	           | peer's Hello
-//	         commit ------------------.
+//	       helloack ------------------.
+//	           | return path          |
+//	         commit ------------------|
 //	DHPart1    |                      | Commit with the higher hvi,
 //	           |                      | or before ours
 //	        dhpart2                dhpart1
@@ -24,6 +26,7 @@ type state uint8
 const (
 	stateIdle state = iota
 	stateHello
+	stateHelloACK
 	stateCommit
 	stateDHPart1
 	stateDHPart2
@@ -40,6 +43,8 @@ func (s state) String() string {
 		return "idle"
 	case stateHello:
 		return "hello"
+	case stateHelloACK:
+		return "helloack"
 	case stateCommit:
 		return "commit"
 	case stateDHPart1:

@@ -59,9 +59,10 @@ func (l *link) until(e *end, s state) {
 // Sections 4.4.1.4 and 4.6.1: what served its purpose is erased: the DH secret
 // with the DHResult, the confirm keys with Confirm, the rest when secure.
 func TestWiping(t *testing.T) {
-	for _, ka := range []string{"X255", "DH3k"} {
+	for _, ka := range []string{"X255", "X448", "EC25", "EC38", "DH3k"} {
 		a, b := configs()
-		a.Algorithms, b.Algorithms = Algorithms{KeyAgreements: []string{ka}}, Algorithms{KeyAgreements: []string{ka}}
+		a.Algorithms = Algorithms{KeyAgreements: []string{ka}, Hashes: []string{"S384"}}
+		b.Algorithms = a.Algorithms
 		a.Retained, b.Retained = keeps(1, 2), keeps(1, 2)
 		l := newLink(t, a, b)
 		l.start()
@@ -115,6 +116,10 @@ func (s spy) agree(peer []byte) (secret.Bytes, error) {
 func dhSecret(e *end) secret.Bytes {
 	switch ka := e.x.ka.(type) {
 	case *x255:
+		return ka.scalar
+	case *x448:
+		return ka.scalar
+	case *ec:
 		return ka.scalar
 	case *dh3k:
 		return ka.exponent
@@ -240,7 +245,7 @@ func TestNoRandomNumbers(t *testing.T) {
 		a.Rand = bytes.NewReader(make([]byte, octets))
 		s, err := NewSession(a)
 		if err != nil {
-			if octets >= 34 {
+			if octets >= 36 {
 				t.Errorf("%d octets: %v", octets, err)
 			}
 			continue

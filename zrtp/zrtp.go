@@ -31,8 +31,13 @@ type Config struct {
 	// Expiry is our cache expiration interval for the new retained secret, in
 	// seconds on the wire: 0 keeps nothing, ExpiryNever keeps it for ever.
 	Expiry time.Duration
-	// Rand is the source of all random values; nil means crypto/rand.
+	// Rand is the source of all random values; nil means crypto/rand. Only the
+	// encapsulation of ML-KEM-768 and 1024 always asks crypto/rand.
 	Rand io.Reader
+	// ReturnPath: the caller knows that the peer hears us where packets are sent
+	// to, because STUN was answered from there. Without it, and without a hash in
+	// signalling, a post-quantum exchange waits for the peer's acknowledgement.
+	ReturnPath bool
 }
 
 // Retained is what lasts between two calls with one peer (Section 4.9).
@@ -106,7 +111,7 @@ type Secure struct {
 	// SAS as it is read out: four base32 characters or two PGP words.
 	SAS string
 	// The five choices, by their four-character names of Section 5.1.2 to 5.1.6
-	// ("X255", "S384", "AES3", "HS80", "B256"; "B32" without its space).
+	// ("X2M2", "S384", "AES3", "HS80", "B256"; "B32" without its space).
 	KeyAgreement, Hash, Cipher, AuthTag, SASType string
 	// Continuity: a retained secret matched, so this is the same peer as before.
 	Continuity bool

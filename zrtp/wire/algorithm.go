@@ -6,8 +6,8 @@ import "strings"
 // 5.1.6. Shorter values are filled with spaces when written.
 type Algorithm string
 
-// The blocks that this project names somewhere. X255 is not in the RFC; it is
-// X25519 as other phones send it.
+// The blocks that this project names somewhere. X255 and X448 are not in the
+// RFC; they are X25519 and X448 as other phones send them.
 const (
 	S256 Algorithm = "S256"
 	S384 Algorithm = "S384"
@@ -19,6 +19,10 @@ const (
 	HS80 Algorithm = "HS80"
 
 	X255 Algorithm = "X255"
+	X448 Algorithm = "X448"
+	EC25 Algorithm = "EC25"
+	EC38 Algorithm = "EC38"
+	EC52 Algorithm = "EC52"
 	DH3k Algorithm = "DH3k"
 	Prsh Algorithm = "Prsh"
 	Mult Algorithm = "Mult"

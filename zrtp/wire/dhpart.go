@@ -27,6 +27,8 @@ type DHPart struct {
 
 	RS1ID, RS2ID, AuxID, PBXID [8]byte
 
+	// PublicValue is whole words: Append fills it with zeros. In KEM mode it is
+	// the ciphertext in DHPart1 and the nonce in DHPart2.
 	PublicValue []byte
 	MAC         [8]byte
 }
@@ -61,11 +63,11 @@ func (d DHPart) Type() Type {
 
 // Append appends d.
 func (d DHPart) Append(dst []byte) []byte {
-	b := append([]byte(nil), d.H1[:]...)
+	b := append(make([]byte, 0, dhPartFixed+len(d.PublicValue)+wordLen), d.H1[:]...)
 	for _, id := range [][8]byte{d.RS1ID, d.RS2ID, d.AuxID, d.PBXID} {
 		b = append(b, id[:]...)
 	}
-	b = append(b, d.PublicValue...)
+	b = appendWords(b, d.PublicValue)
 	b = append(b, d.MAC[:]...)
 	return appendMessage(dst, d.Type(), b)
 }

@@ -58,7 +58,7 @@ func seeds() []Message {
 	return []Message{
 		testHello(),
 		HelloACK{},
-		testCommit(X255), testCommit(Mult), testCommit(Prsh),
+		testCommit(X255), testCommit(Mult), testCommit(Prsh), testCommit(X2M2),
 		testDHPart(1, 8), testDHPart(2, 96),
 		Confirm{Part: 1, Encrypted: make([]byte, 40)},
 		Confirm{Part: 2, Encrypted: make([]byte, 48)},

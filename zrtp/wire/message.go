@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Type is a Message Type Block: eight characters (RFC 6189, Section 5.1.1).
@@ -91,6 +92,7 @@ func ParseRaw(msg []byte) (Raw, error) {
 
 // Append appends m as it stands.
 func (m Raw) Append(dst []byte) []byte {
+	dst = slices.Grow(dst, msgHeaderLen+len(m.Body))
 	dst = binary.BigEndian.AppendUint16(dst, m.Preamble)
 	dst = binary.BigEndian.AppendUint16(dst, m.Length)
 	dst = appendPadded(dst, string(m.Type), typeLen)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"slices"
 )
 
 const (
@@ -88,6 +89,7 @@ func AppendPacketCRC(dst []byte, p Packet, crc uint32) []byte {
 }
 
 func appendUnchecked(dst []byte, p Packet) []byte {
+	dst = slices.Grow(dst, headerLen+len(p.Message)+crcLen)
 	dst = binary.BigEndian.AppendUint16(dst, 0x1000|p.Unused&0xfff)
 	dst = binary.BigEndian.AppendUint16(dst, p.Sequence)
 	dst = binary.BigEndian.AppendUint32(dst, magicCookie)

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"sync"
+	"time"
+
+	"github.com/pion/srtp/v3"
+
+	"karat/contrib/zrtpspec/spec"
+	"karat/zrtp"
+)
+
+// engines is a spec.Source of phones around Karat's engine: what zrtp/doc.go
+// tells the owner of a Session to do, and not a line more. They live in the
+// bubble of a test.
+type engines struct{}
+
+func (engines) Abilities() spec.Ability {
+	return spec.Eyes | spec.Media | spec.Memory | spec.Signalling
+}
+
+func (engines) Phone() (spec.Phone, error) {
+	p := &enginePhone{known: map[zrtp.ZID]zrtp.Retained{}}
+	_, _ = rand.Read(p.zid[:])
+	return p, nil
+}
+
+// enginePhone is what lasts from one call to the next.
+type enginePhone struct {
+	zid   zrtp.ZID
+	mu    sync.Mutex // guards: known
+	known map[zrtp.ZID]zrtp.Retained
+}
+
+func (*enginePhone) Close() {}
+
+func (p *enginePhone) retained(zid zrtp.ZID) (zrtp.Retained, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r, ok := p.known[zid]
+	return r, ok
+}
+
+// keep stores what a call left, unless the user has an alarm to settle first.
+func (p *enginePhone) keep(s zrtp.Secure) {
+	if s.Mismatched {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known[s.Peer] = s.Remember
+}
+
+func (p *enginePhone) Call(announce []string) (spec.Call, error) {
+	var ssrc [4]byte
+	_, _ = rand.Read(ssrc[:])
+	session, err := zrtp.NewSession(zrtp.Config{
+		ZID:             p.zid,
+		SSRC:            binary.BigEndian.Uint32(ssrc[:]),
+		PeerHelloHashes: announce,
+		Retained:        p.retained,
+		Expiry:          zrtp.ExpiryNever,
+	})
+	if err != nil {
+		return nil, err
+	}
+	c := &engineCall{
+		phone: p, session: session, hash: session.HelloHash(), ssrc: binary.BigEndian.Uint32(ssrc[:]),
+		in: make(chan []byte, 64), out: make(chan []byte, 4096), stop: make(chan struct{}),
+	}
+	c.wg.Go(c.run)
+	return c, nil
+}
+
+// engineCall owns a Session in one goroutine, and sends media once that is
+// secure.
+type engineCall struct {
+	phone   *enginePhone
+	session *zrtp.Session
+	hash    string
+	ssrc    uint32
+	in, out chan []byte
+	stop    chan struct{}
+	wg      sync.WaitGroup
+
+	send, receive *srtp.Context
+	secure        bool
+	sequence      uint16
+
+	mu     sync.Mutex // guards: sights
+	sights []spec.Sight
+}
+
+func (c *engineCall) Announced() []string { return []string{c.hash} }
+
+func (c *engineCall) Sights() []spec.Sight {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]spec.Sight(nil), c.sights...)
+}
+
+func (c *engineCall) Send(b []byte) error { c.in <- b; return nil }
+
+func (c *engineCall) Receive(wait time.Duration) []byte {
+	select {
+	case b := <-c.out:
+		return b
+	case <-time.After(wait):
+		return nil
+	}
+}
+
+func (c *engineCall) Hangup() {
+	close(c.stop)
+	c.wg.Wait()
+}
+
+const frame = 20 * time.Millisecond
+
+// run is the goroutine of the call.
+func (c *engineCall) run() {
+	defer c.session.Close()
+	ticker := time.NewTicker(frame)
+	defer ticker.Stop()
+	c.session.Start(time.Now())
+	for {
+		c.drain()
+		var wake <-chan time.Time
+		if at := c.session.Deadline(); !at.IsZero() {
+			wake = time.After(time.Until(at))
+		}
+		select {
+		case b := <-c.in:
+			c.take(b)
+		case <-wake:
+			c.session.Advance(time.Now())
+		case <-ticker.C:
+			c.voice()
+		case <-c.stop:
+			return
+		}
+	}
+}
+
+// take sorts what arrives as RFC 7983 says.
+func (c *engineCall) take(b []byte) {
+	switch {
+	case len(b) > 0 && b[0] >= 128 && b[0] <= 191:
+		if c.receive == nil {
+			return
+		}
+		if _, err := c.receive.DecryptRTP(nil, b, nil); err == nil {
+			c.session.ReceivedSRTP(time.Now())
+		}
+	default:
+		c.session.Receive(time.Now(), b)
+	}
+}
+
+func (c *engineCall) drain() {
+	for pkt, ok := c.session.NextPacket(); ok; pkt, ok = c.session.NextPacket() {
+		c.put(pkt)
+	}
+	for e, ok := c.session.NextEvent(); ok; e, ok = c.session.NextEvent() {
+		c.event(e)
+	}
+}
+
+// put loses what nobody takes, as a network does.
+func (c *engineCall) put(b []byte) {
+	select {
+	case c.out <- b:
+	default:
+	}
+}
+
+func (c *engineCall) event(e zrtp.Event) {
+	switch e := e.(type) {
+	case zrtp.Mismatch:
+		c.show(spec.Sight{Kind: spec.SawMismatch})
+	case zrtp.KeysAgreed:
+		c.send, c.receive = newSRTP(e.Keys.Send, e.Keys.TagBits), newSRTP(e.Keys.Receive, e.Keys.TagBits)
+		e.Keys.Wipe()
+	case zrtp.Secure:
+		c.secure = true
+		c.phone.keep(e)
+		c.show(spec.Sight{
+			Kind: spec.SawSecure, SAS: e.SAS,
+			Verified: e.Verified, Disclosed: e.Disclosed, Continuity: e.Continuity,
+		})
+	case zrtp.Failed:
+		c.show(spec.Sight{Kind: spec.SawFailed, Why: e.Err.Error()})
+	}
+}
+
+func (c *engineCall) show(s spec.Sight) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sights = append(c.sights, s)
+}
+
+// voice sends a frame.
+func (c *engineCall) voice() {
+	if !c.secure {
+		return
+	}
+	packet := make([]byte, 12+40)
+	packet[0], packet[1] = 0x80, 96
+	binary.BigEndian.PutUint16(packet[2:], c.sequence)
+	binary.BigEndian.PutUint32(packet[8:], c.ssrc)
+	c.sequence++
+	encrypted, err := c.send.EncryptRTP(nil, packet, nil)
+	if err != nil {
+		panic(err) // keys of the wrong length: a fault of this test
+	}
+	c.put(encrypted)
+}
+
+func newSRTP(d zrtp.Direction, tagBits int) *srtp.Context {
+	profile := map[[2]int]srtp.ProtectionProfile{
+		{16, 32}: srtp.ProtectionProfileAes128CmHmacSha1_32,
+		{16, 80}: srtp.ProtectionProfileAes128CmHmacSha1_80,
+		{32, 32}: srtp.ProtectionProfileAes256CmHmacSha1_32,
+		{32, 80}: srtp.ProtectionProfileAes256CmHmacSha1_80,
+	}[[2]int{d.Key.Len(), tagBits}]
+	c, err := srtp.CreateContext(d.Key.Expose(), d.Salt.Expose(), profile)
+	if err != nil {
+		panic(err) // keys of the wrong length: a fault of this test
+	}
+	return c
+}

@@ -1,0 +1,240 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"karat/contrib/zrtpspec/phone"
+	"karat/contrib/zrtpspec/report"
+	"karat/contrib/zrtpspec/spec"
+)
+
+// Exit codes.
+const (
+	exitPassed  = 0
+	exitFailed  = 1
+	exitUsage   = 2
+	exitCrashed = 3 // no sane call with the target, before or after
+)
+
+const description = `Asks a ZRTP endpoint what RFC 6189 asks of it.
+
+` + report.Caveat + `
+
+Exit codes: 0 all cases that must pass did; 1 one did not; 2 usage; 3 there was
+no sane call with the target, before the cases or after them: it was not there,
+or it crashed. Without --strict a SHOULD that is not kept is reported and fails
+nothing, and a MUST to end an exchange is kept by one that ends without a word;
+with it both are failures.`
+
+// grammar is the whole command line.
+type grammar struct {
+	List listCommand `cmd:"" help:"Name all cases, or those of IDs, sections, rows of the matrix or attacks."`
+	Run  runCommand  `cmd:"" help:"Put cases to a target."`
+}
+
+type listCommand struct {
+	Cases []string `arg:"" optional:"" help:"4.4.1.2/1, 4.4.1.2, 40 or A1."`
+}
+
+type runCommand struct {
+	Cases []string `arg:"" optional:"" help:"4.4.1.2/1, 4.4.1.2, 40 or A1; none: all."`
+
+	Target string `help:"A phone to call." placeholder:"sip:phone@HOST:PORT" xor:"target"`
+	Wait   bool   `help:"Wait for the phone to call, once for each call of a case." xor:"target"`
+	Media  string `help:"A bare ZRTP engine's port." placeholder:"HOST:PORT" xor:"target"`
+
+	Local  string        `help:"Where the tester listens: for SIP, or for the engine." placeholder:"HOST:PORT" default:"127.0.0.1:0"`
+	Exec   string        `help:"Starts the engine, anew for each call (with --media), or the phone, anew when it has crashed." placeholder:"CMD"`
+	Ready  time.Duration `help:"How long the phone that --exec starts takes until it can be called." default:"3s"`
+	Silent bool          `help:"The phone sends no sound by itself: leave out what needs it."`
+	Pause  time.Duration `help:"Between two cases." default:"0s"`
+	Strict bool          `help:"SHOULD counts, and so does an Error message that is missing."`
+	Skip   string        `help:"Lines of a case and the reason why it is left out." placeholder:"FILE" type:"existingfile"`
+
+	JUnit   string `name:"junit" help:"Write the report as JUnit XML." placeholder:"FILE"`
+	HTML    string `name:"html" help:"Write the report as one HTML page." placeholder:"FILE"`
+	Verbose bool   `short:"v" help:"Show every conversation, not only those that failed."`
+}
+
+// errUsage: the command line asks for what cannot be.
+var errUsage = errors.New("usage")
+
+// run is the command.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var g grammar
+	code := -1
+	parser, err := kong.New(&g, kong.Name("zrtpspec"), kong.Description(description),
+		kong.Writers(stdout, stderr), kong.Exit(func(c int) { code = c }))
+	if err != nil {
+		fmt.Fprintln(stderr, "zrtpspec: error:", err)
+		return exitUsage
+	}
+	parsed, err := parser.Parse(args)
+	if code >= 0 { // --help
+		return code
+	}
+	if err == nil && strings.HasPrefix(parsed.Command(), "list") {
+		err = g.List.run(stdout)
+	} else if err == nil {
+		code, err = g.Run.run(ctx, stdout)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "zrtpspec: error:", err)
+		return exitUsage
+	}
+	return max(code, exitPassed)
+}
+
+func (l listCommand) run(w io.Writer) error {
+	cases, err := spec.Find(l.Cases)
+	if err != nil {
+		return err
+	}
+	for _, c := range cases {
+		how := "automatic"
+		if c.Run == nil {
+			how = string(spec.Run(c, &phone.Exec{}, spec.Options{}).Verdict)
+		}
+		fmt.Fprintf(w, "%-11s %-6s %-14s [%s] %s\n", c.ID, c.Level, how, c.Rows, c.Rule)
+		if c.Sent != "" {
+			fmt.Fprintf(w, "%18s sent: %s; expected: %s\n", "", c.Sent, c.Expected)
+		}
+	}
+	return nil
+}
+
+// source reaches the target. The function ends that.
+func (r runCommand) source(ctx context.Context, w io.Writer) (spec.Source, func(), error) {
+	local, err := netip.ParseAddrPort(r.Local)
+	if err != nil {
+		return nil, nil, fmt.Errorf("--local: %w", err)
+	}
+	switch {
+	case r.Media != "":
+		media, err := netip.ParseAddrPort(r.Media)
+		if err != nil {
+			return nil, nil, fmt.Errorf("--media: %w", err)
+		}
+		output := io.Discard
+		if r.Verbose {
+			output = w
+		}
+		return &phone.Exec{Media: media, Local: local, Command: r.Exec, Output: output}, func() {}, nil
+	case r.Target == "" && !r.Wait:
+		return nil, nil, fmt.Errorf("%w: one of --target, --wait and --media is needed", errUsage)
+	}
+	s, err := phone.NewSIP(ctx, r.Target, local, r.Silent)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, s.Close, nil
+}
+
+func (r runCommand) run(ctx context.Context, w io.Writer) (int, error) {
+	cases, err := spec.Find(r.Cases)
+	if err != nil {
+		return exitUsage, err
+	}
+	skip, err := r.skipped()
+	if err != nil {
+		return exitUsage, err
+	}
+	source, closeSource, err := r.source(ctx, w)
+	if err != nil {
+		return exitUsage, err
+	}
+	defer closeSource()
+	s := session{runCommand: r, source: source, skip: skip, out: w}
+	defer s.stop()
+	done := report.Run{Target: r.name(), Began: time.Now(), Strict: r.Strict}
+	done.Results = s.run(ctx, cases)
+	code := exitPassed
+	for _, result := range done.Results {
+		code = max(code, r.weigh(result))
+	}
+	fmt.Fprintf(w, "\n%s\n\n%s\n", done.Summary(), report.Caveat)
+	return code, r.write(done)
+}
+
+// weigh is what a result means for the exit code.
+func (r runCommand) weigh(result spec.Result) int {
+	switch {
+	case result.Verdict != spec.Fail:
+		return exitPassed
+	case result.ID == spec.Sane().ID:
+		return exitCrashed
+	case result.Level == spec.Should && !r.Strict:
+		return exitPassed
+	}
+	return exitFailed
+}
+
+// name is the target, for a report.
+func (r runCommand) name() string {
+	switch {
+	case r.Media != "":
+		return r.Media
+	case r.Wait:
+		return "a phone that calls"
+	}
+	return r.Target
+}
+
+// skipped reads the table of cases to leave out: an ID and a reason on each line.
+func (r runCommand) skipped() (map[string]string, error) {
+	skip := map[string]string{}
+	if r.Skip == "" {
+		return skip, nil
+	}
+	f, err := os.Open(r.Skip)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		id, reason, _ := strings.Cut(line, " ")
+		if strings.TrimSpace(reason) == "" {
+			return nil, fmt.Errorf("%s: %s is left out without a reason", r.Skip, id)
+		}
+		if _, err := spec.Find([]string{id}); err != nil {
+			return nil, fmt.Errorf("%s: %w", r.Skip, err)
+		}
+		skip[id] = strings.TrimSpace(reason)
+	}
+	return skip, lines.Err()
+}
+
+// write writes the reports to files.
+func (r runCommand) write(done report.Run) error {
+	for _, form := range []struct {
+		name  string
+		write func(io.Writer) error
+	}{{r.JUnit, done.JUnit}, {r.HTML, done.HTML}} {
+		if form.name == "" {
+			continue
+		}
+		f, err := os.Create(form.name)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(form.write(f), f.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
