@@ -123,6 +123,18 @@ func TestReassemblyDoesNotMix(t *testing.T) {
 	}
 }
 
+// A false piece that came first gives way to the true one: the message gets
+// through at once, and not only when it is repeated.
+func TestReassemblyBelievesTheLater(t *testing.T) {
+	msg := longMessage(333)
+	var r Reassembly
+	r.Add(noon, piece(9, bytes.Repeat([]byte{0xee}, len(msg)), 0, 167))
+	r.Add(noon, piece(9, msg, 0, 167))
+	if got := r.Add(noon, piece(9, msg, 167, 333)); !bytes.Equal(got, msg) {
+		t.Errorf("delivered %x", got)
+	}
+}
+
 // Attack A3: a flood of ids takes no more memory than one message.
 func TestReassemblyIsBounded(t *testing.T) {
 	var r Reassembly
