@@ -44,6 +44,9 @@ func TestFragmentsOfOtherSizes(t *testing.T) {
 
 func TestFragmentsSent(t *testing.T) {
 	a, b := configs()
+	a.Algorithms = DefaultAlgorithms()
+	a.Algorithms.KeyAgreements = []string{"X3M3"} // has two long messages
+	b.Algorithms = a.Algorithms
 	l := newLink(t, a, b)
 	ids := map[*end]map[wire.Type]map[uint16]bool{l.a: {}, l.b: {}}
 	l.filter = func(from *end, _ int, pkt []byte) []arrival {
@@ -61,8 +64,8 @@ func TestFragmentsSent(t *testing.T) {
 				t.Errorf("%s: ids %v", typ, ids[from][typ])
 			}
 		}
-		if typ == wire.TypeConfirm1 && l.now.Sub(epoch) < time.Second {
-			return nil // the exchange goes on repeating
+		if typ == wire.TypeDHPart1 && l.now.Sub(epoch) < time.Second {
+			return nil // the Commit is repeated
 		}
 		return []arrival{{pkt: pkt}}
 	}
@@ -70,6 +73,9 @@ func TestFragmentsSent(t *testing.T) {
 	l.run(3 * time.Second)
 	l.wantSecure()
 	_, responder := l.roles()
+	if len(ids[responder]) != 2 {
+		t.Errorf("the responder sent %v in fragments", ids[responder])
+	}
 	for id := range ids[responder][wire.TypeCommit] {
 		if ids[responder][wire.TypeDHPart1][id] {
 			t.Error("two messages have one id")
@@ -120,5 +126,17 @@ func TestFragmentsOfStrangers(t *testing.T) {
 	l.a.Receive(l.now, half(b.SSRC))
 	if !empty() {
 		t.Error("kept after the exchange")
+	}
+
+	l = newLink(t, a, b)
+	l.start()
+	l.until(l.a, stateHelloACK)
+	l.a.Receive(l.now, half(b.SSRC))
+	if empty() {
+		t.Error("not kept in the exchange")
+	}
+	l.a.Close()
+	if !empty() {
+		t.Error("kept after Close")
 	}
 }

@@ -450,6 +450,19 @@ func TestFlatSchedule(t *testing.T) {
 			t.Errorf("%s: no timeout: %s", tc.request, initiator.story())
 		}
 	}
+	for _, classical := range []bool{true, false} { // one of the two is no Karat
+		a, b := configs()
+		if a.Algorithms = withoutKEM(); !classical {
+			a, b = b, a
+		}
+		l := newLink(t, a, b)
+		l.start()
+		l.run(time.Second)
+		l.wantSecure()
+		if l.a.bothKarat() || l.b.bothKarat() {
+			t.Error("the flat schedule towards another make")
+		}
+	}
 	a, b := configs()
 	l := newLink(t, a, b)
 	sent := l.sentAt(l.a, wire.TypeHello)

@@ -23,9 +23,11 @@ var (
 	requestSchedule = schedule{150 * time.Millisecond, 1200 * time.Millisecond, 10}
 	// flatSchedule is for both timers where both ends are Karats. The RFC's
 	// schedules spare networks of another time: once two packets are lost a call
-	// stands still for a second, in which nobody hears anything. A voice stream
-	// sends a packet every 20 ms; one every 100 ms beside it is nothing, and lasts
-	// for as long as the RFC waits at most (12 s).
+	// stands still for a second, in which nobody hears anything. It lasts for as
+	// long as the RFC waits at most (12 s). A Commit with its 1.4 kB takes 112 kbit/s
+	// while it is unanswered, everything else a tenth of that: no more than the
+	// offer allows for the voice, which is silent meanwhile (Section 6: ZRTP
+	// endpoints MUST NOT exceed the bandwidth of the resulting media session).
 	flatSchedule = schedule{100 * time.Millisecond, 100 * time.Millisecond, 120}
 )
 

@@ -120,3 +120,19 @@ func TestKEMBudget(t *testing.T) {
 		t.Errorf("%d encapsulations in one call", n)
 	}
 }
+
+// An acknowledgement that overtakes the Hello counts; another's does not.
+func TestAcknowledgedBeforeHello(t *testing.T) {
+	for ssrc, want := range map[uint32]bool{0xbbbbbbbb: true, 0x666: false} {
+		a, b := configs()
+		l := newLink(t, a, b)
+		l.a.Start(l.now)
+		l.drain(l.a)
+		l.inject(l.a, packet(ssrc, wire.HelloACK{}), 0)
+		l.inject(l.a, packet(b.SSRC, raw(l.b.hello)), ms)
+		l.run(2 * ms)
+		if got := slices.Contains(l.a.types(), wire.TypeCommit); got != want {
+			t.Errorf("acknowledged by %#x: committed is %v", ssrc, got)
+		}
+	}
+}

@@ -163,7 +163,7 @@ func mutantsTable(bitten map[string][]string) string {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", m.rule, m.file, strings.Join(cases, " "))
 	}
-	b.WriteString("\n## Cases that no mutant fails\n\n")
+	b.WriteString("\n## Cases that no mutant fails\n\nThose that the engine itself fails are in the table `expected`, in karat_test.go.\n\n")
 	for _, c := range unbitten(bitten) {
 		fmt.Fprintf(&b, "- %s: %s\n", c.ID, c.Rule)
 	}

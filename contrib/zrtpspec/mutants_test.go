@@ -909,4 +909,28 @@ var mutants = []mutant{
 		new:   "",
 		cases: []string{"4.4.1.2/3", "4.4.1.3/1", "8.1/2"},
 	},
+	{
+		rule: "Hello is sent",
+		file: "zrtp/session.go",
+		old: `if s.state != stateIdle {
+		return`,
+		new: `if true {
+		return`,
+		cases: []string{"4/1"},
+	},
+	{
+		rule:  "AES-256 with EC38",
+		file:  "zrtp/algorithms.go",
+		old:   "first(o.ciphers, peer.ciphers)",
+		new:   "first(peer.ciphers, []wire.Algorithm{wire.AES1, wire.AES3})",
+		cases: []string{"5.1.5/6"},
+	},
+	{
+		rule: "a prompt HelloACK",
+		file: "contrib/zrtpspec/engine_test.go",
+		old:  "c.session.Receive(time.Now(), b)",
+		new: `time.Sleep(300 * time.Millisecond)
+		c.session.Receive(time.Now(), b)`,
+		cases: []string{"6/5"},
+	},
 }

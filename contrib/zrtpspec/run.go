@@ -57,7 +57,7 @@ type runCommand struct {
 	Exec   string        `help:"Starts the engine, anew for each call (with --media), or the phone, anew when it has crashed." placeholder:"CMD"`
 	Ready  time.Duration `help:"How long the phone that --exec starts takes until it can be called." default:"3s"`
 	Silent bool          `help:"The phone sends no sound by itself: leave out what needs it."`
-	Pause  time.Duration `help:"Between two cases." default:"0s"`
+	Pause  time.Duration `help:"What the phone needs between two calls." default:"0s"`
 	Strict bool          `help:"SHOULD counts, and so does an Error message that is missing."`
 	Skip   string        `help:"Lines of a case and the reason why it is left out." placeholder:"FILE" type:"existingfile"`
 
@@ -137,6 +137,7 @@ func (r runCommand) source(ctx context.Context, w io.Writer) (spec.Source, func(
 	if err != nil {
 		return nil, nil, err
 	}
+	s.Pause = r.Pause
 	return s, s.Close, nil
 }
 

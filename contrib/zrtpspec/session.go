@@ -64,9 +64,6 @@ func (s *session) judge(c spec.Case) spec.Result {
 	if reason, ok := s.skip[c.ID]; ok {
 		return spec.Result{Case: c, Verdict: spec.Skipped, Seen: reason}
 	}
-	if c.Run != nil {
-		time.Sleep(s.Pause)
-	}
 	return spec.Run(c, s.source, spec.Options{Strict: s.Strict})
 }
 

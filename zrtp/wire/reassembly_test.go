@@ -104,6 +104,37 @@ func TestReassemblyOfFalsePieces(t *testing.T) {
 	}
 }
 
+// Attack A4: the same, where the false piece would leave a gap that a true one
+// fills.
+func TestReassemblyDoesNotMix(t *testing.T) {
+	msg, other := longMessage(333), bytes.Repeat([]byte{0xee}, 4*333)
+	for name, pieces := range map[string][]Fragment{
+		"another total":   {piece(9, msg, 0, 167), piece(9, other[:4*200], 167, 200), piece(9, msg, 200, 333)},
+		"another id":      {piece(9, msg, 0, 167), piece(8, other, 167, 200), piece(9, msg, 200, 333)},
+		"begins in a gap": {piece(9, msg, 100, 200), piece(9, other, 0, 150), piece(9, msg, 200, 333)},
+		"ends in a gap":   {piece(9, msg, 0, 100), piece(9, other, 50, 200), piece(9, msg, 200, 333)},
+	} {
+		var r Reassembly
+		for _, f := range pieces {
+			if got := r.Add(noon, f); got != nil {
+				t.Errorf("%s: delivered %x", name, got)
+			}
+		}
+	}
+}
+
+// A false piece that came first gives way to the true one: the message gets
+// through at once, and not only when it is repeated.
+func TestReassemblyBelievesTheLater(t *testing.T) {
+	msg := longMessage(333)
+	var r Reassembly
+	r.Add(noon, piece(9, bytes.Repeat([]byte{0xee}, len(msg)), 0, 167))
+	r.Add(noon, piece(9, msg, 0, 167))
+	if got := r.Add(noon, piece(9, msg, 167, 333)); !bytes.Equal(got, msg) {
+		t.Errorf("delivered %x", got)
+	}
+}
+
 // Attack A3: a flood of ids takes no more memory than one message.
 func TestReassemblyIsBounded(t *testing.T) {
 	var r Reassembly

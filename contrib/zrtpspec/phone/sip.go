@@ -29,6 +29,8 @@ type SIP struct {
 	target string // empty: T waits to be called
 	host   netip.Addr
 	silent bool
+	// Pause is what the target needs between two calls.
+	Pause time.Duration
 }
 
 var _ spec.Source = (*SIP)(nil)
@@ -95,7 +97,7 @@ func (p sipPhone) Call(announce []string) (spec.Call, error) {
 		return nil, errors.Join(errors.New("the target's description names no address for media"), err)
 	}
 	s.remote = d.Address
-	return &sipCall{socket: s, call: call, announced: d.ZRTPHashes}, nil
+	return &sipCall{socket: s, call: call, announced: d.ZRTPHashes, pause: p.Pause}, nil
 }
 
 // place calls.
@@ -172,6 +174,7 @@ type sipCall struct {
 	*socket
 	call      *sip.Call
 	announced []string
+	pause     time.Duration
 }
 
 func (c *sipCall) Announced() []string { return c.announced }
@@ -180,6 +183,7 @@ func (*sipCall) Sights() []spec.Sight  { return nil }
 // Hangup ends the call and waits for its end, so that the next finds the phone
 // free.
 func (c *sipCall) Hangup() {
+	defer time.Sleep(c.pause)
 	defer c.close()
 	c.call.Hangup()
 	over := time.After(closeTime)
