@@ -48,7 +48,7 @@ func TestPrivateCall(t *testing.T) {
 		if a.SAS == "" || a.SAS != b.SAS {
 			t.Errorf("the ends see different words: %q and %q", a.SAS, b.SAS)
 		}
-		if a.KeyAgreement != "X255" || a.Hash != "S384" || a.Cipher != "AES3" || a.AuthTag != "HS80" || a.SASType != "B256" {
+		if a.KeyAgreement != "X2M2" || a.Hash != "S384" || a.Cipher != "AES3" || a.AuthTag != "HS80" || a.SASType != "B256" {
 			t.Errorf("not the strongest common choice: %+v", a)
 		}
 		if a.Verified || a.Continuity {

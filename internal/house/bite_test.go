@@ -118,8 +118,8 @@ func TestTableBites(t *testing.T) {
 		},
 		{
 			"the tester borrows the engine's key schedule",
-			made(mine("contrib/zrtpspec", "karat/zrtp"), mine("zrtp")),
-			[]string{"contrib/zrtpspec imports zrtp", "contrib/zrtpspec reaches zrtp"},
+			made(mine("contrib/zrtpspec/keys", "karat/zrtp"), mine("zrtp")),
+			[]string{"contrib/zrtpspec/keys imports zrtp", "contrib/zrtpspec/keys reaches zrtp"},
 		},
 		{
 			"a package without a place",

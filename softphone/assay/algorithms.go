@@ -6,19 +6,38 @@ import "strings"
 // can look up.
 type algorithm struct{ name, words string }
 
-// keyAgreements lists what is accepted, weakest first. The order is that of
-// preference, strongest last: after a stronger one, a weaker one is a
-// downgrade. DH2k is never accepted.
+// keyAgreements lists what is accepted. DH2k never is, nor what would rest on a
+// young method alone.
 var keyAgreements = []algorithm{
 	{"DH3k", "3072-bit Diffie-Hellman"},
-	{"EC38", "Diffie-Hellman on P-384"},
 	{"EC25", "Diffie-Hellman on P-256"},
+	{"EC38", "Diffie-Hellman on P-384"},
 	{"X255", "X25519"},
-	{hybrid, "X25519 with ML-KEM-768"},
+	{"X448", "X448"},
+	{firstHybrid, "X25519 with Kyber-512"},
+	{"X1M1", "X25519 with ML-KEM-512"},
+	{"X3K3", "X448 with Kyber-1024"},
+	{"X3M3", "X448 with ML-KEM-1024"},
+	{"X2M2", "X25519 with ML-KEM-768"},
 }
 
-// hybrid is the key agreement that also withstands a quantum computer.
-const hybrid = "X2M2"
+// firstHybrid is the first of the key agreements that also withstand a quantum
+// computer.
+const firstHybrid = "X1K1"
+
+// class tells how strong a key agreement is: 2 withstands a quantum computer, 1
+// does not, 0 is unknown. Within a class either end may choose (contention
+// decides whose choice counts), so a change there is no downgrade.
+func class(keyAgreement string) int {
+	switch at := find(keyAgreements, keyAgreement); {
+	case at < 0:
+		return 0
+	case at < find(keyAgreements, firstHybrid):
+		return 1
+	default:
+		return 2
+	}
+}
 
 var (
 	hashes  = []algorithm{{"S256", "SHA-256"}, {"S384", "SHA-384"}}
@@ -63,6 +82,6 @@ func weakened(f Facts) bool {
 	if f.BestBefore == "" {
 		return false
 	}
-	best := find(keyAgreements, f.BestBefore)
-	return best < 0 || find(keyAgreements, f.KeyAgreement) < best
+	best := class(f.BestBefore)
+	return best == 0 || class(f.KeyAgreement) < best
 }

@@ -140,8 +140,12 @@ func TestCalls(t *testing.T) {
 			action: Refuse, dflt: Held, participants: Held, unforged: Broken, says: "less protection",
 		},
 		{
-			name: "weaker than before", facts: with(good(), func(f *Facts) { f.KeyAgreement = "DH3k" }),
-			action: Refuse, dflt: Held, participants: Held, unforged: Broken, says: "(X255) than this one (DH3k)",
+			name: "weaker than before", facts: with(good(), func(f *Facts) { f.BestBefore = "X1M1" }),
+			action: Refuse, dflt: Held, participants: Held, unforged: Broken, says: "(X1M1) than this one (X255)",
+		},
+		{
+			name: "as strong as before", facts: with(good(), func(f *Facts) { f.KeyAgreement = "DH3k" }),
+			action: Allow, private: true, dflt: Held, participants: Held, unforged: Unconfirmed,
 		},
 		{
 			name: "weaker than a newer Karat's", facts: with(good(), func(f *Facts) { f.BestBefore = "Z999" }),
@@ -456,7 +460,7 @@ func TestSpacesInNames(t *testing.T) {
 func TestStronger(t *testing.T) {
 	for _, c := range []struct{ best, now, want string }{
 		{"", "DH3k", "DH3k"},
-		{"DH3k", "X255", "X255"},
+		{"DH3k", "X255", "DH3k"},
 		{"X255", "DH3k", "X255"},
 		{"X255", "X2M2", "X2M2"},
 		{"X255", "", "X255"},

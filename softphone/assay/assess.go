@@ -95,7 +95,7 @@ func whyUnverified(f Facts) string {
 
 // whyNotForever is the honest limit of the key agreement.
 func whyNotForever(f Facts) string {
-	if f.KeyAgreement == hybrid {
+	if class(f.KeyAgreement) == 2 {
 		return "The keys (" + words(keyAgreements, f.KeyAgreement) + ") should withstand a quantum computer, too."
 	}
 	return "The keys (" + words(keyAgreements, f.KeyAgreement) + ") are not post-quantum yet: who records the call now could open it once there is a quantum computer."
