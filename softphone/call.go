@@ -87,6 +87,7 @@ type call struct {
 	voice    voice
 	muted    bool // by the user
 	answered time.Time
+	rang     bool // Ringing was emitted
 	over     bool // Ended was emitted
 	owing    bool // the caller was turned away and waits for its answer
 	figures  <-chan time.Time
@@ -130,11 +131,7 @@ func (c *call) run(begin func() error) {
 		}
 	}()
 	if err := begin(); err != nil {
-		c.log.Warn("call could not begin", "error", err)
-		c.end(sentence(err), outcomeOf(err))
-		if c.sip != nil {
-			c.sip.Hangup()
-		}
+		c.fail(err)
 	}
 	c.loop()
 }
@@ -251,8 +248,8 @@ func (c *call) refuse(why string) {
 	}
 	c.assess()
 	c.emit(Refused{Head: c.head(), Why: why})
-	if !c.outgoing && c.path == nil {
-		c.turnAway() // never answered: the caller learns nothing
+	if !c.outgoing && c.answered.IsZero() {
+		c.turnAway() // the caller learns nothing
 	} else {
 		c.sip.Hangup()
 	}
@@ -266,9 +263,11 @@ func (c *call) fail(err error) {
 	}
 	c.log.Warn("call failed", "error", err)
 	c.cutVoice()
-	if !c.outgoing && c.path == nil {
+	switch {
+	case c.sip == nil: // our INVITE never left
+	case !c.outgoing && c.answered.IsZero():
 		c.turnAway()
-	} else {
+	default:
 		c.sip.Hangup()
 	}
 	c.end(sentence(err), outcomeOf(err))

@@ -202,7 +202,8 @@ func (c *call) hearSIP(ev sip.CallEvent, open bool) {
 // progress passes on that the other end rings; which of 180 and 183 it was says
 // more about the other end than the user needs.
 func (c *call) progress(ev sip.Progress) {
-	if !c.over && ev.Code >= 180 {
+	if !c.over && !c.rang && ev.Code >= 180 {
+		c.rang = true
 		c.emit(Ringing{Head: c.head()})
 	}
 }

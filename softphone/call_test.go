@@ -27,11 +27,7 @@ func hangUp(alice, bob *user) (a, b softphone.Ended) {
 
 func TestPrivateCall(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		alice, bob := w.user("alice", "10.0.0.1"), w.user("bob", "10.0.0.2")
-		alice.start()
-		defer alice.stop()
-		bob.start()
-		defer bob.stop()
+		alice, bob := w.aliceAndBob()
 
 		alice.dial("bob")
 		in := expect[softphone.Incoming](bob)
@@ -80,11 +76,7 @@ func TestPrivateCall(t *testing.T) {
 
 func TestContinuityAndVerification(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		alice, bob := w.user("alice", "10.0.0.1"), w.user("bob", "10.0.0.2")
-		alice.start()
-		defer alice.stop()
-		bob.start(auto)
-		defer bob.stop()
+		alice, bob := w.aliceAndBob(auto)
 
 		talk(alice, bob)
 		alice.phone.SASCompared(alice.call, true)
@@ -104,11 +96,7 @@ func TestContinuityAndVerification(t *testing.T) {
 
 func TestWordsDiffer(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		alice, bob := w.user("alice", "10.0.0.1"), w.user("bob", "10.0.0.2")
-		alice.start()
-		defer alice.stop()
-		bob.start(auto)
-		defer bob.stop()
+		alice, bob := w.aliceAndBob(auto)
 		talk(alice, bob)
 		alice.phone.SASCompared(alice.call, false)
 		expect[softphone.Refused](alice)
@@ -122,11 +110,7 @@ func TestWordsDiffer(t *testing.T) {
 // the microphone stays closed until the words were compared.
 func TestMismatchKeepsMicrophoneClosed(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		alice, bob := w.user("alice", "10.0.0.1"), w.user("bob", "10.0.0.2")
-		alice.start()
-		defer alice.stop()
-		bob.start(auto)
-		defer bob.stop()
+		alice, bob := w.aliceAndBob(auto)
 		talk(alice, bob)
 		hangUp(alice, bob)
 
@@ -166,11 +150,7 @@ func TestMismatchKeepsMicrophoneClosed(t *testing.T) {
 // relays, until the code was compared again.
 func TestAnotherNameIsAnAlarm(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		alice, bob := w.user("alice", "10.0.0.1"), w.user("bob", "10.0.0.2")
-		alice.start()
-		defer alice.stop()
-		bob.start(auto)
-		defer bob.stop()
+		alice, bob := w.aliceAndBob(auto)
 		talk(alice, bob)
 		alice.phone.SASCompared(alice.call, true)
 		hangUp(alice, bob)
@@ -201,9 +181,7 @@ func TestRequireVerified(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		alice, bob := w.user("alice", "10.0.0.1"), w.user("bob", "10.0.0.2")
 		alice.start(func(c *softphone.Config) { c.Policy.RequireVerified = true })
-		defer alice.stop()
 		bob.start(auto)
-		defer bob.stop()
 		alice.dial("bob")
 		expect[softphone.Refused](alice)
 		if e := expect[softphone.Ended](alice); e.Outcome != softphone.NotPrivate {
@@ -218,11 +196,7 @@ func TestRequireVerified(t *testing.T) {
 // The caller cannot tell a call that was declined from one that nobody heard.
 func TestDeclinedLooksUnanswered(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		alice, bob := w.user("alice", "10.0.0.1"), w.user("bob", "10.0.0.2")
-		alice.start()
-		defer alice.stop()
-		bob.start()
-		defer bob.stop()
+		alice, bob := w.aliceAndBob()
 		took := func(decline bool) time.Duration {
 			alice.dial("bob")
 			began := time.Now()
@@ -249,7 +223,6 @@ func TestSecondCallDoesNotHearTheFirst(t *testing.T) {
 		alice, bob, mallory := w.user("alice", "10.0.0.1"), w.user("bob", "10.0.0.2"), w.user("mallory", "10.0.0.3")
 		for _, u := range []*user{alice, bob, mallory} {
 			u.start(auto)
-			defer u.stop()
 		}
 		talk(alice, bob)
 		mallory.dial("bob")

@@ -16,11 +16,7 @@ import (
 // the call with the right peer is none the worse.
 func TestGarbageOnEveryPort(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		alice, bob := w.user("alice", "10.0.0.1"), w.user("bob", "10.0.0.2")
-		alice.start()
-		defer alice.stop()
-		bob.start(auto)
-		defer bob.stop()
+		alice, bob := w.aliceAndBob(auto)
 		talk(alice, bob)
 
 		rng := rand.New(rand.NewPCG(1, 2))
@@ -111,11 +107,7 @@ func garbage(rng *rand.Rand, w *world) []byte {
 // names no local address where it need not.
 func TestSignallingNamesNothingOfTheMachine(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		alice, bob := w.user("alice", "10.0.0.1"), w.user("bob", "10.0.0.2")
-		alice.start()
-		defer alice.stop()
-		bob.start(auto)
-		defer bob.stop()
+		alice, bob := w.aliceAndBob(auto)
 		talk(alice, bob)
 		hangUp(alice, bob)
 		for _, p := range w.sentBy("10.0.0.1") {

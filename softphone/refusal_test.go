@@ -106,7 +106,6 @@ func TestAnswersThatAreNotPrivate(t *testing.T) {
 				alice, mallory := w.user("alice", "10.0.0.1"), w.stranger()
 				defer mallory.close()
 				alice.start()
-				defer alice.stop()
 				alice.dial("mallory")
 				mallory.answerWith(tc.sdp)
 				w.wantRefusal(alice)
@@ -143,7 +142,6 @@ func TestOffersThatAreNotPrivate(t *testing.T) {
 				bob, mallory := w.user("bob", "10.0.0.2"), w.stranger()
 				defer mallory.close()
 				bob.start(auto)
-				defer bob.stop()
 				began := time.Now()
 				call, err := mallory.agent.Invite(t.Context(), "sip:bob@example.org", tc.sdp)
 				if err != nil {
@@ -228,7 +226,6 @@ func TestReofferForLess(t *testing.T) {
 				bob, mallory := w.user("bob", "10.0.0.2"), w.stranger()
 				defer mallory.close()
 				bob.start(auto)
-				defer bob.stop()
 
 				session, err := zrtp.NewSession(zrtp.Config{ZID: zrtp.ZID{6}, SSRC: 66})
 				if err != nil {
@@ -272,7 +269,6 @@ func TestHelloHashThatDoesNotMatch(t *testing.T) {
 		bob, mallory := w.user("bob", "10.0.0.2"), w.stranger()
 		defer mallory.close()
 		bob.start(auto)
-		defer bob.stop()
 		session, err := zrtp.NewSession(zrtp.Config{ZID: zrtp.ZID{6}, SSRC: 66})
 		if err != nil {
 			t.Fatal(err)

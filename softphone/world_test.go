@@ -27,6 +27,8 @@ type world struct {
 	net   *simnet.Network
 	proxy *registrar.Server
 
+	started []*user // switched off when the test ends
+
 	mu   sync.Mutex                     // guards: sent
 	sent map[netip.Addr][]simnet.Packet // by host, in order
 }
@@ -52,6 +54,11 @@ func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
 		})
 		go w.proxy.ServeUDP(conn) // Close waits for it
 		defer w.proxy.Close()
+		defer func() {
+			for _, u := range w.started {
+				u.stop()
+			}
+		}()
 		f(t, w)
 	})
 }
@@ -145,7 +152,16 @@ func (u *user) start(changes ...change) {
 	if err := u.phone.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	u.w.started = append(u.w.started, u)
 	expect[softphone.Registered](u)
+}
+
+// aliceAndBob are two users whose phones are on; bob's with changes.
+func (w *world) aliceAndBob(bobs ...change) (alice, bob *user) {
+	alice, bob = w.user("alice", "10.0.0.1"), w.user("bob", "10.0.0.2")
+	alice.start()
+	bob.start(bobs...)
+	return alice, bob
 }
 
 // stop switches the phone off.
