@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,6 +15,8 @@ import (
 
 // doctorTime is how long a provider may take to answer the doctor.
 const doctorTime = 10 * time.Second
+
+var errNoCard = errors.New("there is no sound card")
 
 type doctorCommand struct {
 	Account string `help:"The account to examine, when there are several." placeholder:"AOR"`
@@ -54,6 +57,9 @@ func (e *env) finding(what, state, format string, args ...any) {
 
 func (e *env) examineDevices() {
 	devices, err := device.List()
+	if err == nil && len(devices) == 0 {
+		err = errNoCard
+	}
 	if err != nil {
 		e.finding("sound", "none", "%v; --mic and --speaker take null, tone:440 and file:x.wav", err)
 		return
