@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"karat/media/correlate"
 	"karat/media/wav"
@@ -19,7 +20,7 @@ func (s *stage) judge() error {
 		return errors.New("no keys were agreed")
 	}
 	fmt.Fprintf(s.Out, "\nThe code that the two would compare:\n    alice sees  %s\n    bob sees    %s\n", a.secure.SAS, b.secure.SAS)
-	fmt.Fprintf(s.Out, "Agreed in %v: %s, %s, %s, %s\n", a.secure.Elapsed.Round(100_000), a.secure.KeyAgreement, a.secure.Hash, a.secure.Cipher, a.secure.AuthTag)
+	fmt.Fprintf(s.Out, "Agreed in %v: %s, %s, %s, %s\n", a.secure.Elapsed.Round(100*time.Microsecond), a.secure.KeyAgreement, a.secure.Hash, a.secure.Cipher, a.secure.AuthTag)
 	fmt.Fprintf(s.Out, "\nThe assay of alice's call:\n")
 	if a.assay != nil {
 		for _, line := range view.Lines(*a.assay) {
@@ -81,7 +82,7 @@ func (s *stage) recorded(listener, speaker *actor) error {
 	theirs, mine := correlate.Contains(heard, other), correlate.Contains(heard, own)
 	m := listener.media
 	fmt.Fprintf(s.Out, "    %s heard %s's speech: likeness %.2f (own %.2f, threshold %.2f); %d packets, %d lost, %d concealed, delay %v\n",
-		listener.name, speaker.name, theirs, mine, correlate.Threshold, m.Received, m.Lost, m.Concealed, m.Delay)
+		listener.name, speaker.name, theirs, mine, correlate.Threshold, m.Received, m.Lost, m.Concealed, m.Delay.Round(time.Millisecond))
 	switch {
 	case theirs < correlate.Threshold:
 		return fmt.Errorf("%s's recording does not contain %s's speech", listener.name, speaker.name)
