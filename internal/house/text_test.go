@@ -218,3 +218,30 @@ func undocumented(d *ast.GenDecl) []*ast.Ident {
 	}
 	return names
 }
+
+// TestSkips: a test that may be skipped stands with its reason in the table of
+// ARCHITECTURE.md.
+func TestSkips(t *testing.T) {
+	doc, err := os.ReadFile(filepath.Join(root, "ARCHITECTURE.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	skipping := regexp.MustCompile(`\b[tb]\.Skip(f|Now)?\(`)
+	found := 0
+	walk(t, func(name string, text []byte) {
+		if filepath.Ext(name) != ".go" || !skipping.Match(text) {
+			return
+		}
+		name, err := filepath.Rel(root, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found++
+		if !strings.Contains(string(doc), "| `"+filepath.ToSlash(name)+"` |") {
+			t.Errorf("%s skips a test, and ARCHITECTURE.md does not say for want of what", name)
+		}
+	})
+	if rows := strings.Count(string(doc), "_test.go` |"); rows != found {
+		t.Errorf("ARCHITECTURE.md has %d rows of tests that may be skipped, %d files do", rows, found)
+	}
+}
