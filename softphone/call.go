@@ -261,7 +261,7 @@ func (c *call) fail(err error) {
 	if c.over {
 		return
 	}
-	c.log.Warn("call failed", "error", err)
+	c.log.Warn("call failed") // why is for the user only: it may name whom they called
 	c.cutVoice()
 	switch {
 	case c.sip == nil: // our INVITE never left

@@ -54,7 +54,7 @@ func (c *call) serveKeys() {
 	for c.session != nil {
 		if pkt, ok := c.session.NextPacket(); ok {
 			if err := c.path.Send(c.fork, pkt); err != nil {
-				c.log.Debug("sending ZRTP", "error", err) // it retransmits
+				c.log.Debug("a ZRTP packet could not be sent") // it is sent again; the error names an address
 			}
 			continue
 		}
