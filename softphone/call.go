@@ -1,9 +1,6 @@
 package softphone
 
 import (
-	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"log/slog"
 	"net/netip"
@@ -92,15 +89,6 @@ type call struct {
 	owing    bool // the caller was turned away and waits for its answer
 	figures  <-chan time.Time
 }
-
-// voice is how far the microphone has been let.
-type voice int
-
-const (
-	voiceClosed voice = iota // nothing but ZRTP has left
-	voiceOpen                // frames are sent
-	voiceCut                 // stopped for good
-)
 
 func newCall(p *Phone, id string, outgoing bool) *call {
 	return &call{
@@ -205,161 +193,6 @@ func (c *call) hearUser(m message) {
 	}
 }
 
-// decline turns an incoming call away: what the caller gets is the one answer
-// that every unanswered caller gets, at its time.
-func (c *call) decline() {
-	if c.outgoing || !c.answered.IsZero() {
-		c.leave("you hung up")
-		return
-	}
-	c.turnAway()
-	c.end("you declined the call", NotAnswered)
-}
-
-// turnAway leaves the caller to the one answer, at its time.
-func (c *call) turnAway() {
-	c.sip.Decline()
-	if !c.owing {
-		c.owing = true
-		c.phone.owing.Add(1)
-	}
-}
-
-// leave ends the call from our side.
-func (c *call) leave(why string) {
-	if c.over {
-		return
-	}
-	c.cutVoice()
-	if !c.outgoing && c.answered.IsZero() {
-		c.turnAway()
-	} else {
-		c.sip.Hangup()
-	}
-	c.end(why, c.outcome())
-}
-
-// refuse ends a call that is not or no longer private: the microphone first,
-// then the rest.
-func (c *call) refuse(why string) {
-	c.cutVoice()
-	if c.over {
-		return
-	}
-	c.assess()
-	c.emit(Refused{Head: c.head(), Why: why})
-	if !c.outgoing && c.answered.IsZero() {
-		c.turnAway() // the caller learns nothing
-	} else {
-		c.sip.Hangup()
-	}
-	c.end(why, NotPrivate)
-}
-
-// fail ends a call that we cannot go on with.
-func (c *call) fail(err error) {
-	if c.over {
-		return
-	}
-	c.log.Warn("call failed") // why is for the user only: it may name whom they called
-	c.cutVoice()
-	switch {
-	case c.sip == nil: // our INVITE never left
-	case !c.outgoing && c.answered.IsZero():
-		c.turnAway()
-	default:
-		c.sip.Hangup()
-	}
-	c.end(sentence(err), outcomeOf(err))
-}
-
-// end says, once, that the call is over for the user.
-func (c *call) end(why string, outcome Outcome) {
-	if c.over {
-		return
-	}
-	c.over = true
-	c.figures = nil
-	ended := Ended{Head: c.head(), Why: why, Outcome: outcome}
-	if !c.answered.IsZero() {
-		ended.Talked = time.Since(c.answered)
-	}
-	c.closeMedia() // first: who hears of the end may call again at once
-	c.emit(ended)
-}
-
-// outcome of a call that ends now without anything having failed.
-func (c *call) outcome() Outcome {
-	switch {
-	case c.report != nil && c.report.Private:
-		return Private
-	case c.answered.IsZero():
-		return NotAnswered
-	default:
-		return NotPrivate
-	}
-}
-
-// outcomeOf tells network failures from our own.
-func outcomeOf(err error) Outcome {
-	for _, network := range []error{sip.ErrUnreachable, sip.ErrAuth, sip.ErrCertificate, context.DeadlineExceeded} {
-		if errors.Is(err, network) {
-			return Unreachable
-		}
-	}
-	return Failed
-}
-
-// closeMedia stops the voice, forgets the keys and gives back the socket.
-func (c *call) closeMedia() {
-	c.heard = nil
-	if c.stream != nil {
-		c.stream.Stop()
-	}
-	if c.path != nil {
-		c.path.Close()
-	}
-	if c.stream != nil {
-		if err := c.stream.Close(); err != nil {
-			c.emit(Notice{Head: c.head(), Text: sentence(err)})
-		}
-	}
-	if c.session != nil {
-		c.session.Close()
-	}
-	c.stream, c.path, c.session, c.secure, c.early = nil, nil, nil, nil, nil
-	c.phone.giveMicrophone(c.id)
-}
-
-// assess computes the assay anew and says so when it changed.
-func (c *call) assess() {
-	report := assay.Assess(c.facts)
-	if c.report != nil && sameReport(*c.report, report) {
-		return
-	}
-	c.report = &report
-	c.emit(Assayed{Head: c.head(), Report: report})
-}
-
-func sameReport(a, b assay.Report) bool {
-	if a.Private != b.Private || len(a.Findings) != len(b.Findings) {
-		return false
-	}
-	for i := range a.Findings {
-		if a.Findings[i] != b.Findings[i] {
-			return false
-		}
-	}
-	return true
-}
-
 func (c *call) emit(ev Event) { c.phone.emit(ev) }
 
 func (c *call) head() Head { return c.phone.head(c.id) }
-
-// randomSSRC is a synchronisation source that tells nothing.
-func randomSSRC() uint32 {
-	var b [4]byte
-	rand.Read(b[:])
-	return binary.BigEndian.Uint32(b[:])
-}

@@ -5,16 +5,12 @@ import (
 	"time"
 
 	"karat/media"
-	"karat/softphone/assay"
 	"karat/zrtp"
 )
 
 // maxEarly bounds the ZRTP datagrams kept from before the answer, when it is
 // not known yet who will be talked to.
 const maxEarly = 16
-
-// figuresEvery is how often the voice's figures are told.
-const figuresEvery = time.Second
 
 // hearZRTP gives a datagram to the key agreement.
 func (c *call) hearZRTP(d datagram) {
@@ -95,16 +91,6 @@ func mediaKeys(k zrtp.Keys) media.Keys {
 	}
 }
 
-func (c *call) parameters() media.Parameters {
-	p := media.Parameters{
-		SendPT: uint8(c.agreed.OpusPT), ReceivePT: uint8(c.agreed.ReceivePT), RTCPMux: c.agreed.RTCPMux,
-	}
-	if c.agreed.EventPT >= 0 {
-		p.EventPT = uint8(c.agreed.EventPT)
-	}
-	return p
-}
-
 // keysFailed ends a call whose keys could not be agreed on.
 func (c *call) keysFailed(ev zrtp.Failed) {
 	switch {
@@ -140,61 +126,6 @@ func (c *call) becomeSecure(s zrtp.Secure) {
 	c.decideVoice()
 }
 
-// decide asks the policy.
-func (c *call) decide() assay.Decision { return c.phone.cfg.Policy.Check(c.facts) }
-
-// decideVoice lets the microphone do what the facts allow: the assay first, so
-// that the reason is known when it happens.
-func (c *call) decideVoice() {
-	d := c.decide()
-	if d.Action == assay.Refuse {
-		c.refuse(d.Why)
-		return
-	}
-	c.assess()
-	if d.Action == assay.Allow {
-		c.openVoice()
-		return
-	}
-	c.cut(voiceClosed)
-}
-
-// openVoice opens the microphone, once the policy is met.
-func (c *call) openVoice() {
-	if c.voice == voiceOpen || c.voice == voiceCut {
-		return
-	}
-	if err := c.stream.Start(c.fork); err != nil {
-		c.fail(err)
-		return
-	}
-	c.voice = voiceOpen
-	c.applyMute()
-	c.figures = time.Tick(figuresEvery)
-	c.emit(Talking{Head: c.head()})
-}
-
-// cutVoice closes the microphone for good.
-func (c *call) cutVoice() { c.cut(voiceCut) }
-
-// cut closes the microphone at once. The stream's Stop returns when nothing
-// more leaves; after voiceCut it is never opened again.
-func (c *call) cut(to voice) {
-	if c.stream != nil && c.voice == voiceOpen {
-		c.stream.SetMuted(true)
-		c.stream.Stop()
-		to = voiceCut
-	}
-	c.voice = max(c.voice, to)
-}
-
-// applyMute makes the microphone what the user and the peer's direction want.
-func (c *call) applyMute() {
-	if c.voice == voiceOpen {
-		c.stream.SetMuted(c.muted || !c.agreed.Send)
-	}
-}
-
 // sasCompared takes the user's word for the short authentication string.
 func (c *call) sasCompared(equal bool) {
 	if c.secure == nil {
@@ -212,13 +143,4 @@ func (c *call) sasCompared(equal bool) {
 	c.remember()
 	c.markVerified()
 	c.decideVoice()
-}
-
-// measure tells the voice's figures.
-func (c *call) measure() {
-	s := c.stream.Stats()
-	c.emit(Media{
-		Head: c.head(), Sent: s.Sent, Received: s.Received, Lost: s.Lost, Concealed: s.Concealed,
-		RTT: s.RTT, Jitter: s.Jitter, Delay: s.Delay,
-	})
 }

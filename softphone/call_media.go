@@ -1,0 +1,109 @@
+package softphone
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"karat/media"
+	"karat/media/path"
+	"karat/sip/offer"
+	"karat/zrtp"
+)
+
+// closeMedia stops the voice, forgets the keys and gives back the socket.
+func (c *call) closeMedia() {
+	c.heard = nil
+	if c.stream != nil {
+		c.stream.Stop()
+	}
+	if c.path != nil {
+		c.path.Close()
+	}
+	if c.stream != nil {
+		if err := c.stream.Close(); err != nil {
+			c.emit(Notice{Head: c.head(), Text: sentence(err)})
+		}
+	}
+	if c.session != nil {
+		c.session.Close()
+	}
+	c.stream, c.path, c.session, c.secure, c.early = nil, nil, nil, nil, nil
+	c.phone.giveMicrophone(c.id)
+}
+
+// randomSSRC is a synchronisation source that tells nothing.
+func randomSSRC() uint32 {
+	var b [4]byte
+	rand.Read(b[:])
+	return binary.BigEndian.Uint32(b[:])
+}
+
+// openMedia opens the way of the media and makes what will run on it: a voice
+// that is closed, and a key agreement whose Hello an offer can announce.
+func (c *call) openMedia(local netip.Addr) error {
+	if err := c.phone.takeMicrophone(c.id); err != nil {
+		return err
+	}
+	p, err := c.phone.cfg.OpenPath(local)
+	if err != nil {
+		return fmt.Errorf("no port for the voice could be opened: %w", err)
+	}
+	c.path = p
+	dev, err := c.phone.cfg.OpenDevice()
+	if err != nil {
+		return err
+	}
+	ssrc := randomSSRC()
+	c.stream, err = media.New(media.Config{
+		Path: p, Device: dev, SSRC: ssrc, Logger: c.log, Verdict: c.phone.cfg.Verdict,
+	})
+	if err != nil {
+		dev.Close()
+		return err
+	}
+	c.heard = c.stream.FirstAuthenticated()
+	c.session, err = zrtp.NewSession(zrtp.Config{
+		ZID: c.phone.ownZID(), SSRC: ssrc, Retained: c.retained, Expiry: zrtp.ExpiryNever,
+	})
+	if err != nil {
+		return err
+	}
+	c.local = offer.Local{Address: p.Local(), ZRTPHash: c.session.HelloHash()}
+	p.Receive(c.receive(c.stream))
+	return nil
+}
+
+// receive sorts what arrives, on the path's goroutine.
+func (c *call) receive(stream *media.Stream) path.Handler {
+	return func(class path.Class, fork path.Fork, from netip.AddrPort, b []byte) {
+		switch class {
+		case path.RTP:
+			stream.HandleRTP(fork, from, b)
+		case path.ZRTP:
+			select {
+			case c.zrtpIn <- datagram{fork, from, append([]byte(nil), b...)}:
+			default: // a flood; the peer retransmits
+			}
+		case path.Unknown, path.STUN, path.DTLS: // not spoken here
+		}
+	}
+}
+
+// connect begins the key agreement with the peer whose SDP is in c.offered.
+func (c *call) connect() {
+	c.path.Remote(c.fork, c.agreed.Remote)
+	c.path.Select(c.fork)
+	c.facts.HashSignalled = len(c.agreed.RemoteZRTPHashes) > 0
+	c.session.ExpectHello(c.agreed.RemoteZRTPHashes)
+	c.hello = time.Now()
+	c.session.Start(c.hello)
+	c.started = true
+	for _, d := range c.early {
+		c.feed(d)
+	}
+	c.early = nil
+	c.serveKeys()
+}

@@ -1,0 +1,74 @@
+package softphone
+
+import (
+	"time"
+
+	"karat/media"
+)
+
+// voice is how far the microphone has been let.
+type voice int
+
+const (
+	voiceClosed voice = iota // nothing but ZRTP has left
+	voiceOpen                // frames are sent
+	voiceCut                 // stopped for good
+)
+
+// figuresEvery is how often the voice's figures are told.
+const figuresEvery = time.Second
+
+func (c *call) parameters() media.Parameters {
+	p := media.Parameters{
+		SendPT: uint8(c.agreed.OpusPT), ReceivePT: uint8(c.agreed.ReceivePT), RTCPMux: c.agreed.RTCPMux,
+	}
+	if c.agreed.EventPT >= 0 {
+		p.EventPT = uint8(c.agreed.EventPT)
+	}
+	return p
+}
+
+// openVoice opens the microphone, once the policy is met.
+func (c *call) openVoice() {
+	if c.voice == voiceOpen || c.voice == voiceCut {
+		return
+	}
+	if err := c.stream.Start(c.fork); err != nil {
+		c.fail(err)
+		return
+	}
+	c.voice = voiceOpen
+	c.applyMute()
+	c.figures = time.Tick(figuresEvery)
+	c.emit(Talking{Head: c.head()})
+}
+
+// cutVoice closes the microphone for good.
+func (c *call) cutVoice() { c.cut(voiceCut) }
+
+// cut closes the microphone at once. The stream's Stop returns when nothing
+// more leaves; after voiceCut it is never opened again.
+func (c *call) cut(to voice) {
+	if c.stream != nil && c.voice == voiceOpen {
+		c.stream.SetMuted(true)
+		c.stream.Stop()
+		to = voiceCut
+	}
+	c.voice = max(c.voice, to)
+}
+
+// applyMute makes the microphone what the user and the peer's direction want.
+func (c *call) applyMute() {
+	if c.voice == voiceOpen {
+		c.stream.SetMuted(c.muted || !c.agreed.Send)
+	}
+}
+
+// measure tells the voice's figures.
+func (c *call) measure() {
+	s := c.stream.Stats()
+	c.emit(Media{
+		Head: c.head(), Sent: s.Sent, Received: s.Received, Lost: s.Lost, Concealed: s.Concealed,
+		RTT: s.RTT, Jitter: s.Jitter, Delay: s.Delay,
+	})
+}
