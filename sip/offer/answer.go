@@ -18,12 +18,15 @@ func Answer(offer Description, l Local) ([]byte, Negotiated, error) {
 	}
 	d := l.Direction.narrowed(offer.Direction)
 	s := stream{
-		opus: offer.OpusPT, event: offer.EventPT, eventRate: offer.EventRate,
+		opus: offer.OpusPT,
 		// RFC 3264, Section 6.1: formats keep the numbers of the offer, and the
 		// transport its name, AVPF included (RFC 4585, Section 4).
 		protocol:  offer.Media[offer.Audio].Protocol,
 		rtcpMux:   offer.RTCPMux, // RFC 5761, Section 5.1.1: only if offered
 		direction: d,
+	}
+	if offer.EventPT >= 0 {
+		s.events = []event{{offer.EventPT, offer.EventRate}}
 	}
 	n, err := offer.negotiated(d, offer.OpusPT)
 	if err != nil {

@@ -12,11 +12,13 @@
 //	s=-
 //	c=IN IP4 192.0.2.1
 //	t=0 0
-//	m=audio 40000 RTP/AVP 96 101
+//	m=audio 40000 RTP/AVP 96 101 102
 //	a=rtpmap:96 opus/48000/2
 //	a=fmtp:96 cbr=1;useinbandfec=0;usedtx=0;stereo=0
 //	a=rtpmap:101 telephone-event/48000
 //	a=fmtp:101 0-15
+//	a=rtpmap:102 telephone-event/8000
+//	a=fmtp:102 0-15
 //	a=ptime:20
 //	a=rtcp-mux
 //	a=zrtp-hash:1.10 <64 hex digits>

@@ -307,7 +307,7 @@ func TestDowngrade(t *testing.T) {
 		"refused":           {zrtp, describing("m=audio 0 RTP/AVP 96"), nil},
 		"now with a hash":   {describing("m=audio 4 RTP/AVP 96", opus), zrtp, nil},
 		"SDES":              {zrtp, describing("m=audio 4 RTP/SAVP 96", opus, "a=crypto:1 X inline:y"), []error{ErrDowngrade, ErrSDES, ErrNotPrivate}},
-		"SDES and the hash": {zrtp, strings.Replace(zrtp, "RTP/AVP", "RTP/SAVP", 1), []error{ErrDowngrade, ErrSDES}},
+		"SDES and the hash": {zrtp, strings.Replace(zrtp, "RTP/AVP", "RTP/SAVP", 1) + "a=crypto:1 X inline:y\r\n", []error{ErrDowngrade, ErrSDES}},
 		"DTLS":              {zrtp, describing("m=audio 4 UDP/TLS/RTP/SAVP 96", opus), []error{ErrDowngrade, ErrDTLS}},
 		"something else":    {zrtp, describing("m=audio 4 TCP/MSRP *"), []error{ErrDowngrade}},
 		"hash gone":         {zrtp, describing("m=audio 4 RTP/AVP 96", opus), []error{ErrDowngrade}},

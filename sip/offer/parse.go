@@ -83,7 +83,7 @@ func describe(s *sdp.SessionDescription, m *sdp.MediaDescription, line Media) De
 		Audio:       -1,
 	}
 	_, d.RTCPMux = m.Attribute("rtcp-mux")
-	d.Profile = profile(line.Protocol, d.Crypto, d.Fingerprint)
+	d.Profile = profile(line.Protocol, d.Crypto, d.Fingerprint, len(d.ZRTPHashes) > 0)
 	d.OpusPT, d.EventPT, d.EventRate = formats(m.Attributes, line.Formats)
 	if d.Address.Addr().IsUnspecified() {
 		d.Direction = direction(d.Direction.sends(), false)
@@ -99,14 +99,19 @@ func has(s *sdp.SessionDescription, m *sdp.MediaDescription, name string) bool {
 }
 
 // profile sorts the transport. Plain RTP with a=crypto or a=fingerprint beside
-// (opportunistic, RFC 8643) is RTP: ZRTP can run over it.
-func profile(protocol string, crypto, fingerprint bool) Profile {
+// (opportunistic, RFC 8643) is RTP: ZRTP can run over it. So is encrypted RTP
+// without keys of another kind where ZRTP is announced to bring them (RFC 6189,
+// Section 8).
+func profile(protocol string, crypto, fingerprint, zrtp bool) Profile {
 	switch strings.ToUpper(protocol) {
 	case "RTP/AVP", "RTP/AVPF":
 		return RTP
 	case "RTP/SAVP", "RTP/SAVPF":
-		if fingerprint && !crypto {
+		switch {
+		case fingerprint && !crypto:
 			return DTLS
+		case zrtp && !crypto:
+			return RTP
 		}
 		return SRTP
 	case "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF", "TCP/TLS/RTP/SAVP", "TCP/TLS/RTP/SAVPF",
@@ -189,7 +194,7 @@ func formats(attributes []sdp.Attribute, offered []string) (opus, event, eventRa
 		case name == "opus" && rate == opusRate && opus < 0:
 			opus = pt
 		case name == "telephone-event" && rate == opusRate && eventRate != opusRate,
-			name == "telephone-event" && rate == 8000 && event < 0:
+			name == "telephone-event" && rate == slowRate && event < 0:
 			event, eventRate = pt, rate
 		}
 	}

@@ -9,10 +9,11 @@ import (
 )
 
 const (
-	// opusPT and eventPT are the payload types that we offer, of the dynamic
+	// opusPT and the eventPTs are the payload types that we offer, of the dynamic
 	// range (RFC 3551, Section 6).
-	opusPT, eventPT = 96, 101
-	opusRate        = 48000
+	opusPT, eventPT, slowEventPT = 96, 101, 102
+	// opusRate is the clock of Opus, slowRate that of the telephone network.
+	opusRate, slowRate = 48000, 8000
 	// opusFormat is what our decoder would like (RFC 7587, Section 6.1): constant
 	// bitrate and no gaps, because both tell a listener on the way what is said;
 	// one channel; and no in-band FEC, because we do not read it.
@@ -24,16 +25,23 @@ const (
 
 // stream is what our audio line says.
 type stream struct {
-	opus, event int // payload types; event -1: none
-	eventRate   int
-	protocol    string
-	rtcpMux     bool
-	direction   Direction
+	opus      int // payload type
+	events    []event
+	protocol  string
+	rtcpMux   bool
+	direction Direction
 }
+
+// event is a payload type of telephone-event, at one clock rate.
+type event struct{ pt, rate int }
+
+// ourEvents are those that we offer. RFC 4733, Section 2.5.1.1: one at the rate
+// of each audio clock; some peers know 8000 Hz only, whatever the voice has.
+var ourEvents = []event{{eventPT, opusRate}, {slowEventPT, slowRate}}
 
 // Offer is our offer: one audio stream, in the one shape.
 func Offer(l Local) []byte {
-	s := stream{opusPT, eventPT, opusRate, "RTP/AVP", true, l.Direction}
+	s := stream{opusPT, ourEvents, "RTP/AVP", true, l.Direction}
 	return write(l, []*sdp.MediaDescription{s.media(l)})
 }
 
@@ -43,11 +51,11 @@ func (s stream) media(l Local) *sdp.MediaDescription {
 	m := mediaLine("audio", int(l.Address.Port()), s.protocol, opus)
 	m.WithValueAttribute("rtpmap", opus+" opus/48000/2")
 	m.WithValueAttribute("fmtp", opus+" "+opusFormat)
-	if s.event >= 0 {
-		event := strconv.Itoa(s.event)
-		m.MediaName.Formats = append(m.MediaName.Formats, event)
-		m.WithValueAttribute("rtpmap", event+" telephone-event/"+strconv.Itoa(s.eventRate))
-		m.WithValueAttribute("fmtp", event+" "+eventCodes)
+	for _, e := range s.events {
+		pt := strconv.Itoa(e.pt)
+		m.MediaName.Formats = append(m.MediaName.Formats, pt)
+		m.WithValueAttribute("rtpmap", pt+" telephone-event/"+strconv.Itoa(e.rate))
+		m.WithValueAttribute("fmtp", pt+" "+eventCodes)
 	}
 	m.WithValueAttribute("ptime", strconv.Itoa(ourPTime))
 	if s.rtcpMux {

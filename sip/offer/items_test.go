@@ -1,0 +1,158 @@
+package offer
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// Each test here is named after the item of the interoperability list that it
+// holds; contrib/interop/PROVIDERS.md is made of the names.
+
+// The answer has the profile that was offered: some phones refuse AVP in answer
+// to AVPF.
+func TestItem69_AnswerHasTheOfferedProfile(t *testing.T) {
+	for protocol, profile := range map[string]Profile{
+		"RTP/AVP": RTP, "RTP/AVPF": RTP,
+		// Encrypted RTP whose keys ZRTP brings.
+		"RTP/SAVP": RTP, "RTP/SAVPF": RTP,
+	} {
+		d := mustParse(t, describing("m=audio 4000 "+protocol+" 96", opus, "a=zrtp-hash:"+hashA))
+		answer, _, err := Answer(d, local("192.0.2.1:40000"))
+		if d.Profile != profile || err != nil || !strings.Contains(string(answer), "m=audio 40000 "+protocol+" 96\r\n") {
+			t.Errorf("%s is profile %d, %v:\n%s", protocol, d.Profile, err, answer)
+		}
+	}
+}
+
+// Streams that are not known are refused in place: port zero, the order kept.
+func TestItem70_OtherStreamsAreRefusedInPlace(t *testing.T) {
+	lines := []string{
+		"m=video 4000 RTP/AVPF 97", "a=rtpmap:97 VP8/90000",
+		"m=image 4002 udptl t38",
+		"m=audio 4004 RTP/AVP 96", opus,
+		"m=application 4006 TCP/MSRP *",
+		"m=text 4008 RTP/AVP 98", "a=rtpmap:98 t140/1000",
+	}
+	answer, _, err := Answer(mustParse(t, describing(lines...)), local("192.0.2.1:40000"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for line := range strings.Lines(string(answer)) {
+		if strings.HasPrefix(line, "m=") {
+			got = append(got, strings.TrimSpace(line))
+		}
+	}
+	want := []string{
+		"m=video 0 RTP/AVPF 97", "m=image 0 udptl t38", "m=audio 40000 RTP/AVP 96",
+		"m=application 0 TCP/MSRP *", "m=text 0 RTP/AVP 98",
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("answered %q, want %q", got, want)
+	}
+}
+
+// One payload type of telephone-event for each clock rate is offered; the one of
+// the voice's clock is taken, and one at 8000 Hz where there is no other.
+func TestItem63_TelephoneEventsPerClockRate(t *testing.T) {
+	text := string(Offer(local("192.0.2.1:40000")))
+	for _, line := range []string{"a=rtpmap:101 telephone-event/48000\r\n", "a=rtpmap:102 telephone-event/8000\r\n", "a=fmtp:102 0-15\r\n"} {
+		if !strings.Contains(text, line) {
+			t.Errorf("%q is not in the offer\n%s", line, text)
+		}
+	}
+	for answered, want := range map[string]struct{ pt, rate int }{
+		"telephone-event/48000": {101, 48000},
+		"telephone-event/8000":  {101, 8000},
+	} {
+		d := mustParse(t, describing("m=audio 4 RTP/AVP 96 101", opus, "a=rtpmap:101 "+answered))
+		n, err := Accept(local("192.0.2.1:40000"), d)
+		if err != nil || n.EventPT != want.pt || d.EventRate != want.rate {
+			t.Errorf("%s: event %d at %d, %v", answered, n.EventPT, d.EventRate, err)
+		}
+	}
+}
+
+// What a gateway writes of static payload types, with and without rtpmap, keeps
+// no phone from talking Opus with it.
+func TestItem64_StaticPayloadTypes(t *testing.T) {
+	for _, lines := range [][]string{
+		{"m=audio 4 RTP/AVP 0 8 9 96", opus},
+		{"m=audio 4 RTP/AVP 96 0 101", opus, "a=rtpmap:0 PCMU/8000", "a=rtpmap:101 telephone-event/8000"},
+		{"m=audio 4 RTP/AVP 0 8 96", "a=rtpmap:0 PCMU/8000/1", "a=rtpmap:8 pcma/8000", opus},
+		{"m=audio 4 RTP/AVP 9 96", "a=rtpmap:9 G722/8000", opus},
+	} {
+		if n, err := Accept(local("192.0.2.1:40000"), mustParse(t, describing(lines...))); err != nil || n.OpusPT != 96 {
+			t.Errorf("%q: %+v, %v", lines, n, err)
+		}
+	}
+}
+
+// An answer may reorder what we offered, keep several formats, and want its own
+// numbers: we send with its number and listen to ours.
+func TestItem65_AsymmetricPayloadTypes(t *testing.T) {
+	d := mustParse(t, describing("m=audio 4 RTP/AVP 0 110 111", "a=rtpmap:110 telephone-event/48000", "a=rtpmap:111 opus/48000/2"))
+	n, err := Accept(local("192.0.2.1:40000"), d)
+	if err != nil || n.OpusPT != 111 || n.ReceivePT != 96 || n.EventPT != 110 {
+		t.Errorf("%+v, %v", n, err)
+	}
+}
+
+// Packet times that a peer asks for, or does not, are read with sense.
+func TestItem66_OddPacketTimes(t *testing.T) {
+	for lines, want := range map[string]int{
+		"": 20, "a=ptime:10": 10, "a=ptime:60": 60, "a=ptime:30": 30, "a=ptime:33.5": 33,
+		"a=maxptime:40": 20, "a=ptime:20\r\na=maxptime:150": 20, "a=ptime:240": 20, "a=ptime:-1": 20,
+	} {
+		text := describing("m=audio 4 RTP/AVP 96", opus)
+		if lines != "" {
+			text += lines + "\r\n"
+		}
+		if n, err := Accept(local("192.0.2.1:40000"), mustParse(t, text)); err != nil || n.PTime != want {
+			t.Errorf("%q: %d, %v; want %d", lines, n.PTime, err, want)
+		}
+	}
+}
+
+// Opus is offered with constant bitrate and no gaps, always as opus/48000/2, and
+// whatever a peer asks of it beside that is no reason to refuse.
+func TestItem67_OpusFormat(t *testing.T) {
+	text := string(Offer(local("192.0.2.1:40000")))
+	for _, part := range []string{"a=rtpmap:96 opus/48000/2\r\n", "cbr=1", "usedtx=0", "stereo=0"} {
+		if !strings.Contains(text, part) {
+			t.Errorf("%q is not in the offer\n%s", part, text)
+		}
+	}
+	d := mustParse(t, describing("m=audio 4 RTP/AVP 96", opus, "a=fmtp:96 x-unknown=7;usedtx=1;cbr=0;maxplaybackrate=16000"))
+	if n, err := Accept(local("192.0.2.1:40000"), d); err != nil || n.OpusPT != 96 {
+		t.Errorf("%+v, %v", n, err)
+	}
+}
+
+// Where there is DTLS or SDES beside plain RTP, ZRTP runs over the plain one; a
+// stream that insists on them is never taken for one that does not.
+func TestItem53_ProfilesAreNotMistaken(t *testing.T) {
+	sdes, dtls := "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x", "a=fingerprint:sha-256 00"
+	for _, c := range []struct {
+		protocol string
+		lines    []string
+		want     Profile
+	}{
+		{"RTP/AVP", []string{sdes}, RTP},
+		{"RTP/AVPF", []string{dtls}, RTP},
+		{"RTP/SAVP", []string{sdes}, SRTP},
+		{"RTP/SAVP", []string{sdes, "a=zrtp-hash:" + hashA}, SRTP},
+		{"RTP/SAVPF", []string{dtls, "a=zrtp-hash:" + hashA}, DTLS},
+		{"RTP/SAVP", nil, SRTP},
+		{"UDP/TLS/RTP/SAVPF", []string{dtls}, DTLS},
+	} {
+		lines := append([]string{"m=audio 4 " + c.protocol + " 96", opus}, c.lines...)
+		if d := mustParse(t, describing(lines...)); d.Profile != c.want {
+			t.Errorf("%s with %q is profile %d, want %d", c.protocol, c.lines, d.Profile, c.want)
+		}
+	}
+	if strings.Contains(string(Offer(local("192.0.2.1:40000"))), "a=crypto") {
+		t.Error("a=crypto in RTP/AVP, which FreeSWITCH refuses")
+	}
+}
