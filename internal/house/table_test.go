@@ -36,6 +36,7 @@ var table = []row{
 	},
 
 	{room: "media/jitter", pure: true},
+	{room: "media/resample", pure: true},
 	{room: "media/...", imports: []string{"media/...", "internal/secret"}},
 
 	{room: "softphone/assay", pure: true},
