@@ -220,6 +220,9 @@ func (s suite) newHash() hash.Hash {
 	return sha256.New()
 }
 
+// hashLen is the length of the negotiated hash in octets.
+func (s suite) hashLen() int { return s.newHash().Size() }
+
 // sum hashes parts one after the other.
 func (s suite) sum(parts ...[]byte) []byte {
 	h := s.newHash()

@@ -18,6 +18,7 @@ type exchange struct {
 	kaFor  suite  // what ka was made for
 	commit []byte // the Commit in force
 	hvi    [32]byte
+	nonce  [nonceLen]byte // in the place of hvi, in our own Commit
 	// dhPart1 and dhPart2 are ours and the peer's, by their names.
 	dhPart1, dhPart2 []byte
 	keys             *keySchedule
@@ -56,6 +57,13 @@ func (x *exchange) wipe() {
 // an Initiator, if a Commit message is ready to be sent promptly.
 func (s *Session) answerHello(now time.Time) error {
 	s.transmit(wire.HelloACK{}.Append(nil))
+	if s.waitsForKey() {
+		s.state = stateHelloACK
+		return nil
+	}
+	if s.cfg.Further {
+		return s.commitFurther(now)
+	}
 	s.x.suite = s.offer.choose(peerOffer(s.peer.hello))
 	if s.x.suite.keyAgreement.KEM() && !s.returnPath() {
 		s.state = stateHelloACK
@@ -64,10 +72,11 @@ func (s *Session) answerHello(now time.Time) error {
 	return s.commit(now)
 }
 
-// waitReturnPath: we would commit if we knew that the peer hears us. Its Commit
-// says so, and leaves nothing to contend for.
+// waitReturnPath: we would commit if we knew that the peer hears us, or had the
+// first stream's key. Its Commit says so, and leaves nothing to contend for; one
+// that comes before the key is left to be repeated.
 func (s *Session) waitReturnPath(now time.Time, msg []byte) (state, error) {
-	if wire.TypeOf(msg) != wire.TypeCommit {
+	if wire.TypeOf(msg) != wire.TypeCommit || s.waitsForKey() {
 		return s.state, errUnused
 	}
 	next, err := s.receiveCommit(now, msg)
@@ -90,6 +99,9 @@ func (s *Session) commit(now time.Time) error {
 
 // newCommit makes our DHPart2 and commits to it.
 func (s *Session) newCommit() ([]byte, error) {
+	if s.x.suite.skipsDH() {
+		return s.newNonceCommit()
+	}
 	if err := s.makeKeyAgreement(); err != nil {
 		return nil, err
 	}
@@ -190,11 +202,13 @@ func commitment(s suite, dhPart2, responderHello []byte) (hvi [32]byte) {
 // waitDHPart1: our Commit is out. Its answer makes us initiator; a Commit of the
 // peer's that prevails makes us responder.
 func (s *Session) waitDHPart1(now time.Time, msg []byte) (state, error) {
-	switch wire.TypeOf(msg) {
-	case wire.TypeCommit:
+	switch typ := wire.TypeOf(msg); {
+	case typ == wire.TypeCommit:
 		return s.receiveCommit(now, msg)
-	case wire.TypeDHPart1:
+	case typ == wire.TypeDHPart1 && !s.x.suite.skipsDH():
 		return s.receiveDHPart1(now, msg)
+	case typ == wire.TypeConfirm1 && s.x.suite.skipsDH():
+		return s.waitConfirm1(now, msg)
 	default:
 		return s.state, errUnused
 	}
@@ -237,11 +251,16 @@ func (s *Session) judgeCommit(c wire.Commit) *ProtocolError {
 		// RFC 6189, Section 5.4: the ZID MUST have the same value as was used in
 		// the Hello message.
 		return protocolError(wire.CodeHelloMismatch, errors.New("the Commit has another ZID"))
-	case c.KeyAgreement == wire.Mult:
+	case c.KeyAgreement == wire.Mult && !s.key.present():
 		// RFC 6189, Section 4.4.3.1: if the responder does not have a ZRTP Session
 		// Key available, the exchange MUST be terminated.
 		return protocolError(wire.CodeNoSharedSecret, nil)
-	case c.KeyAgreement != wire.Prsh && s.offer.weaker(peerOffer(s.peer.hello), c.KeyAgreement):
+	case c.KeyAgreement != wire.Mult && s.key != nil:
+		// RFC 6189, Section 4.2: If one Commit is for Multistream mode while the
+		// other is for non-Multistream (DH or Preshared) mode, a software error has
+		// occurred and the ZRTP negotiation should be terminated.
+		return protocolError(wire.CodeSoftware, errors.New("a stream that is not the call's first began a key agreement of its own"))
+	case c.KeyAgreement != wire.Prsh && c.KeyAgreement != wire.Mult && s.offer.weaker(peerOffer(s.peer.hello), c.KeyAgreement):
 		return protocolError(wire.CodeKeyAgreement, ErrWeakerCommit)
 	}
 	return nil
@@ -251,13 +270,26 @@ func (s *Session) judgeCommit(c wire.Commit) *ProtocolError {
 //
 // RFC 6189, Section 4.2: if one Commit is for a DH mode while the other is for
 // Preshared mode, then the Preshared Commit MUST be discarded; of two for DH
-// modes the one with the lowest hvi value MUST be discarded.
+// modes the one with the lowest hvi value MUST be discarded, of two for non-DH
+// modes that with the lowest nonce value.
 func (s *Session) prevails(c wire.Commit) bool {
-	return c.KeyAgreement != wire.Prsh && (s.state == stateHelloACK || bytes.Compare(c.HVI[:], s.x.hvi[:]) > 0)
+	switch {
+	case c.KeyAgreement == wire.Prsh:
+		return false
+	case s.state == stateHelloACK:
+		return true
+	case c.KeyAgreement == wire.Mult:
+		return bytes.Compare(c.Nonce[:], s.x.nonce[:]) > 0
+	default:
+		return bytes.Compare(c.HVI[:], s.x.hvi[:]) > 0
+	}
 }
 
 // becomeResponder drops our Commit and answers the peer's.
 func (s *Session) becomeResponder(now time.Time, c wire.Commit, msg []byte) (state, error) {
+	if c.KeyAgreement == wire.Mult {
+		return s.answerMultistream(now, c, msg)
+	}
 	chosen, fault := s.offer.accept(c)
 	if fault != nil {
 		return s.state, fault

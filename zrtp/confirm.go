@@ -20,12 +20,18 @@ func (s *Session) newConfirm() ([]byte, error) {
 	if _, err := io.ReadFull(s.cfg.Rand, c.IV[:]); err != nil {
 		return nil, err
 	}
-	plain := wire.Confirmed{
+	inner := wire.Confirmed{
 		H0:       s.chain.h0,
 		Verified: s.verified(),
 		Expiry:   interval(s.cfg.Expiry),
-	}.Append(nil)
-	encrypted, err := cfb(own.zrtp, c.IV, plain, true)
+	}
+	if s.x.suite.keyAgreement == wire.Mult {
+		// RFC 6189, Section 4.9: If the ZRTP exchange is Multistream mode, the field in
+		// the Confirm1 and Confirm2 is set to 0xffffffff and is ignored. V is ignored
+		// too; it is the first stream's for those who do not.
+		inner.Expiry, inner.Verified = wire.ExpiryNever, s.key.verified
+	}
+	encrypted, err := cfb(own.zrtp, c.IV, inner.Append(nil), true)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +71,7 @@ func (s *Session) openConfirm(msg []byte) (wire.Confirmed, error) {
 	defer clear(plain)
 	h0 := [32]byte(plain[:32])
 	mac := s.confirmMAC(peer.mac, c.Encrypted)
-	switch genuine := isPreimage(h0, s.peer.h1); {
+	switch genuine := s.linksTo(h0); {
 	case !hmac.Equal(mac[:], c.MAC[:]) && genuine:
 		return wire.Confirmed{}, protocolError(wire.CodeBadConfirmMAC, ErrMessageMAC)
 	case !hmac.Equal(mac[:], c.MAC[:]):
@@ -74,21 +80,43 @@ func (s *Session) openConfirm(msg []byte) (wire.Confirmed, error) {
 	case !genuine:
 		return wire.Confirmed{}, protocolError(wire.CodeBadConfirmMAC, errors.New("wrong hash preimage under a good MAC"))
 	}
-	if !isSealed(s.peerDHPart(), h0) {
+	if !s.provesEarlier(h0) {
 		return wire.Confirmed{}, protocolError(wire.CodeBadConfirmMAC, ErrMessageMAC)
 	}
 	return wire.ParseConfirmed(plain)
 }
 
-// peerDHPart is the DHPart that the peer sent.
-func (s *Session) peerDHPart() []byte {
-	if s.x.role == Initiator {
-		return s.x.dhPart1
+// linksTo tells whether an H0 is the beginning of the peer's hash chain.
+//
+// RFC 6189, Section 9: An analogous interpolation is performed by both parties to
+// handle the skipped DHPart1 and DHPart2 messages in Preshared or Multistream
+// modes.
+func (s *Session) linksTo(h0 [32]byte) bool {
+	if s.x.suite.skipsDH() {
+		h1 := implicitHash(h0[:])
+		return isPreimage(implicitHash(h1[:]), s.peer.hello.H3)
 	}
-	return s.x.dhPart2
+	return isPreimage(h0, s.peer.h1)
 }
 
-// waitConfirm1: our DHPart2 is out.
+// provesEarlier checks the MAC of the peer's message before its Confirm, whose key
+// the Confirm has brought: that of its DHPart, or, where there is none, that of its
+// Commit, or of its Hello.
+func (s *Session) provesEarlier(h0 [32]byte) bool {
+	h1 := implicitHash(h0[:])
+	switch {
+	case !s.x.suite.skipsDH() && s.x.role == Initiator:
+		return isSealed(s.x.dhPart1, h0)
+	case !s.x.suite.skipsDH():
+		return isSealed(s.x.dhPart2, h0)
+	case s.x.role == Initiator:
+		return isSealed(s.peer.raw, implicitHash(h1[:]))
+	default:
+		return isSealed(s.x.commit, h1)
+	}
+}
+
+// waitConfirm1: our DHPart2 is out, or our Commit where there are none.
 func (s *Session) waitConfirm1(now time.Time, msg []byte) (state, error) {
 	if wire.TypeOf(msg) != wire.TypeConfirm1 {
 		return s.state, errUnused
@@ -101,6 +129,7 @@ func (s *Session) waitConfirm1(now time.Time, msg []byte) (state, error) {
 	if err != nil {
 		return s.state, err
 	}
+	s.acknowledged()
 	s.x.confirmed = confirmed
 	s.keysAgreed(now)
 	s.request(now, confirm2)
@@ -170,6 +199,31 @@ func (s *Session) keysAgreed(now time.Time) {
 
 // secure ends the exchange well.
 func (s *Session) secure() {
+	if s.x.suite.keyAgreement == wire.Mult {
+		s.streamSecure()
+	} else {
+		s.firstSecure()
+	}
+	s.quiesce()
+	s.wipe()
+}
+
+// streamSecure tells of a further stream. What it says about V goes unheard.
+func (s *Session) streamSecure() {
+	s.emit(StreamSecure{
+		Role:      s.x.role,
+		Hash:      s.x.suite.hash.Name(),
+		Cipher:    s.x.suite.cipher.Name(),
+		AuthTag:   s.x.suite.authTag.Name(),
+		Disclosed: s.x.confirmed.Disclosure,
+	})
+}
+
+// firstSecure tells of the first stream, and of all that the call leaves.
+func (s *Session) firstSecure() {
+	if s.wantsSession() {
+		s.key = s.newSessionKey()
+	}
 	s.emit(Secure{
 		Role:         s.x.role,
 		SAS:          renderSAS(s.x.suite.sas, s.x.keys.sas),
@@ -186,7 +240,6 @@ func (s *Session) secure() {
 		Peer:         ZID(s.peer.hello.ZID),
 		Remember:     s.memory.update(s.x.keys.retained.Clone(), s.x.matched, s.x.confirmedAt, s.x.interval),
 		Mismatched:   s.x.mismatched,
+		SessionKey:   s.key,
 	})
-	s.quiesce()
-	s.wipe()
 }

@@ -155,10 +155,9 @@ func (s *Session) derive(d wire.DHPart, dhResult secret.Bytes) {
 	// RFC 6189, Section 4.3.2: A shared secret cache mismatch is defined to mean
 	// that we expected a cache match [...] but we computed a null value for s1.
 	s.x.mismatched = s.memory.known() && !s.x.matched.present()
-	initiator, responder := s.cfg.ZID, ZID(s.peer.hello.ZID)
+	initiator, responder := s.zids()
 	initiatorHello, responderHello := s.hello, s.peer.raw
 	if s.x.role == Responder {
-		initiator, responder = responder, initiator
 		initiatorHello, responderHello = responderHello, initiatorHello
 	}
 	if s.x.suite.bindsInitiator() {
@@ -171,5 +170,5 @@ func (s *Session) derive(d wire.DHPart, dhResult secret.Bytes) {
 		responder: responder,
 		totalHash: totalHash(s.x.suite, responderHello, s.x.commit, s.x.dhPart1, s.x.dhPart2),
 		s1:        s.x.matched.value,
-	}.kdf().schedule()
+	}.kdf().schedule(s.wantsSession())
 }

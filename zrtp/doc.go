@@ -79,6 +79,14 @@
 // differs. What remains is a call with another make of phone and without a hash in
 // signalling, in which the initiator's Hello is as unprotected as it is for all.
 //
+// # Further streams
+//
+// A call with more than one stream asks for it in its first Session
+// (Config.Multistream), and makes one Session more for each further stream
+// (Config.Further), with the same ZID and another SSRC. What the first one's Secure
+// brings as SessionKey is given to the others with Join; they say StreamSecure when
+// their keys are there. The SessionKey is wiped when the call ends.
+//
 // A packet that anyone could have made does not end a call: see doubt. Before a
 // message of the exchange costs more than a few hashes, its hash chain is
 // checked (Section 9), so a stranger can neither make us compute nor grow. Only a
@@ -86,7 +94,7 @@
 //
 // # What it does not do
 //
-// No Preshared and no Multistream mode, no auxsecret, no PBX (pbxsecret,
+// No Preshared mode, no auxsecret, no PBX (pbxsecret,
 // SASrelay, enrolment), no signatures, no GoClear: it is refused. No HQC (HQD1 to
 // HQD3, X1H1, X3H3, XKR1, XKR3): it has no standard yet, and its drafts do not
 // understand each other. It never sends Ping. It neither encrypts nor decrypts

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,9 +42,23 @@ func (s *Session) newHello() []byte {
 		Hashes:        s.offer.hashes,
 		Ciphers:       s.offer.ciphers,
 		AuthTags:      s.offer.authTags,
-		KeyAgreements: s.offer.keyAgreements,
+		KeyAgreements: s.listed(),
 		SASTypes:      s.offer.sasTypes,
 	}.Append(nil), s.chain.h2)
+}
+
+// listed are the key agreements of our Hello, and the modes that go without one.
+// What every endpoint has need not be listed (Section 5.2): it makes room for what
+// not all have.
+func (s *Session) listed() []wire.Algorithm {
+	list := slices.Clone(s.offer.keyAgreements)
+	if s.cfg.Further || s.wantsSession() {
+		list = append(list, wire.Mult)
+	}
+	if len(list) > wire.MaxAlgorithms {
+		list = slices.DeleteFunc(list, func(a wire.Algorithm) bool { return a == wire.DH3k })
+	}
+	return list
 }
 
 // HelloHash is the value for a=zrtp-hash: our version, and the hash of our
@@ -126,7 +141,7 @@ func (s *Session) judgeHello(h wire.Hello, bound bool) *ProtocolError {
 	case len(s.cfg.PeerHelloHashes) > 0 && !bound:
 		return protocolError(wire.CodeHelloMismatch, ErrHelloHash)
 	}
-	return nil
+	return s.judgeZID(h)
 }
 
 // meet takes a Hello as the peer's.
@@ -162,7 +177,7 @@ func (s *Session) receiveHelloACK(now time.Time, ssrc uint32, msg []byte) error 
 	}
 	s.acked = ackedBy{acked: true, ssrc: ssrc}
 	s.helloTimer = retransmission{}
-	if s.state == stateHelloACK {
+	if s.state == stateHelloACK && !s.waitsForKey() {
 		return s.commit(now)
 	}
 	return nil

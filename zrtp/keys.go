@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"encoding/binary"
 	"hash"
+	"slices"
 
 	"karat/internal/secret"
 	"karat/zrtp/wire"
@@ -61,10 +62,19 @@ type kdf struct {
 }
 
 func (a agreement) kdf() kdf {
-	// RFC 6189, Section 4.4.1.4: KDF_Context = (ZIDi || ZIDr || total_hash)
-	context := append(a.initiator[:], a.responder[:]...)
-	s0 := a.s0()
-	return kdf{a.suite, s0, hmac.New(a.suite.newHash, s0.Expose()), append(context, a.totalHash...)}
+	return newKDF(a.suite, a.s0(), kdfContext(a.initiator, a.responder, a.totalHash))
+}
+
+// newKDF owns the key: s0, or what an s0 is derived from.
+func newKDF(s suite, key secret.Bytes, context []byte) kdf {
+	return kdf{s, key, hmac.New(s.newHash, key.Expose()), context}
+}
+
+// kdfContext is what every derivation of an exchange is bound to.
+//
+// RFC 6189, Section 4.4.1.4: KDF_Context = (ZIDi || ZIDr || total_hash)
+func kdfContext(initiator, responder ZID, totalHash []byte) []byte {
+	return slices.Concat(initiator[:], responder[:], totalHash)
 }
 
 // derive computes one key of size octets.
@@ -99,6 +109,8 @@ type keySchedule struct {
 	retained secret.Bytes
 	// sas is the sasvalue: the first 32 bits of the sashash.
 	sas uint32
+	// session is ZRTPSess; absent in Multistream mode, and where nobody wants it.
+	session secret.Bytes
 }
 
 // sideKeys are the keys of one role.
@@ -110,17 +122,26 @@ type sideKeys struct {
 
 // schedule derives everything and wipes s0. The sashash comes last: of all
 // results it is the one that HMAC may leave behind on the stack without harm.
-func (k kdf) schedule() *keySchedule {
+func (k kdf) schedule(wantSession bool) *keySchedule {
 	defer k.s0.Wipe()
 	keys := &keySchedule{
 		initiator: k.side("Initiator"),
 		responder: k.side("Responder"),
 		retained:  k.derive("retained secret", retainedLen),
 	}
+	if wantSession {
+		keys.session = k.derive("ZRTP Session Key", k.suite.hashLen())
+	}
 	sasHash := k.derive("SAS", sasHashLen)
 	defer sasHash.Wipe()
 	keys.sas = binary.BigEndian.Uint32(sasHash.Expose())
 	return keys
+}
+
+// streamSchedule derives what Multistream mode has: only the keys of a stream.
+func (k kdf) streamSchedule() *keySchedule {
+	defer k.s0.Wipe()
+	return &keySchedule{initiator: k.side("Initiator"), responder: k.side("Responder")}
 }
 
 // side derives the keys of a role (Section 4.5.3).
@@ -130,7 +151,7 @@ func (k kdf) side(role string) sideKeys {
 			Key:  k.derive(role+" SRTP master key", k.suite.keyLen()),
 			Salt: k.derive(role+" SRTP master salt", saltLen),
 		},
-		mac:  k.derive(role+" HMAC key", k.suite.newHash().Size()),
+		mac:  k.derive(role+" HMAC key", k.suite.hashLen()),
 		zrtp: k.derive(role+" ZRTP key", k.suite.keyLen()),
 	}
 }
@@ -152,6 +173,7 @@ func (k *keySchedule) wipe() {
 	k.initiator.srtp.wipe()
 	k.responder.srtp.wipe()
 	k.retained.Wipe()
+	k.session.Wipe()
 }
 
 // wipeConfirm clears what only the Confirm messages need.

@@ -54,7 +54,7 @@ func TestKeyDerivation(t *testing.T) {
 			responder: ZID([]byte("rrrrrrrrrrrr")),
 			totalHash: totalHash(s, []byte("hello of responder"), []byte("commit"), []byte("dhpart1"), []byte("dhpart2")),
 			s1:        secret.Own(tc.s1),
-		}.kdf().schedule()
+		}.kdf().schedule(false)
 		for _, k := range []struct {
 			name string
 			got  []byte
@@ -107,7 +107,7 @@ func TestS0IsErased(t *testing.T) {
 	if k.s0.Equal(secret.Own(make([]byte, 32))) {
 		t.Fatal("there is no s0")
 	}
-	k.schedule()
+	k.schedule(false)
 	if !k.s0.Equal(secret.Own(make([]byte, 32))) {
 		t.Error("s0 is still there")
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"time"
@@ -26,6 +27,8 @@ type Session struct {
 	peer   peer
 	memory memory
 	x      exchange
+	// key is what the first stream of the call left: made here, or joined.
+	key *SessionKey
 
 	sequence   uint16
 	helloTimer retransmission // Hello, until it is acknowledged
@@ -66,10 +69,16 @@ func NewSession(cfg Config) (*Session, error) {
 		// of shared secrets, it MUST set the cache expiration interval to zero.
 		cfg.Expiry = 0
 	}
+	if cfg.Further {
+		cfg.Retained = nil
+	}
 	s := &Session{cfg: cfg}
 	var err error
 	if s.offer, err = newOffer(cfg.Algorithms); err != nil {
 		return nil, err
+	}
+	if n := len(s.listed()); n > wire.MaxAlgorithms {
+		return nil, fmt.Errorf("zrtp: a Hello has no room for %d key agreements and modes", n)
 	}
 	if s.chain, err = newHashChain(cfg.Rand); err != nil {
 		return nil, err
@@ -252,7 +261,7 @@ func (s *Session) Advance(now time.Time) {
 		s.timeout(now)
 	case s.state == stateHello && reached(now, s.helloEnd):
 		s.abandon(Failed{Err: ErrNoHello})
-	case s.state == stateHelloACK && reached(now, s.helloEnd):
+	case s.state == stateHelloACK && !s.waitsForKey() && reached(now, s.helloEnd):
 		s.timeout(now)
 	}
 }
@@ -261,7 +270,7 @@ func (s *Session) Advance(now time.Time) {
 // pending.
 func (s *Session) Deadline() time.Time {
 	var helloEnd time.Time
-	if s.state == stateHello || s.state == stateHelloACK {
+	if s.state == stateHello || s.state == stateHelloACK && !s.waitsForKey() {
 		helloEnd = s.helloEnd
 	}
 	return earliest(s.helloTimer.due, s.timer.due, s.patience, s.doubt.until, helloEnd)
@@ -313,6 +322,7 @@ func (s *Session) Close() {
 		case Secure:
 			e.Remember.RS1.Wipe()
 			e.Remember.RS2.Wipe()
+			e.SessionKey.Wipe()
 		}
 	}
 	s.events, s.packets = nil, nil

@@ -38,6 +38,16 @@ type Config struct {
 	// to, because STUN was answered from there. Without it, and without a hash in
 	// signalling, a post-quantum exchange waits for the peer's acknowledgement.
 	ReturnPath bool
+	// Multistream: the call may have further streams. Secure hands out a
+	// SessionKey for them, and our Hello lists Mult.
+	Multistream bool
+	// Further: this is a further stream of a call. It is keyed from the first one
+	// alone: see Join. It neither looks at nor changes what is retained.
+	Further bool
+	// AllowClear: the user allows the other end to ask for a call without
+	// encryption, with the A flag in our Confirm. For a phone that promises private
+	// calls it is always false. It implies Multistream.
+	AllowClear bool
 }
 
 // Retained is what lasts between two calls with one peer (Section 4.9).
@@ -81,7 +91,7 @@ func (r Role) String() string {
 }
 
 // Event is something that the owner of a Session must hear of. The types are
-// PeerHello, Mismatch, KeysAgreed, Secure and Failed.
+// PeerHello, Mismatch, KeysAgreed, Secure, StreamSecure and Failed.
 type Event interface{ event() }
 
 // PeerHello: the first valid Hello of the peer has arrived.
@@ -130,6 +140,23 @@ type Secure struct {
 	Peer       ZID
 	Remember   Retained
 	Mismatched bool
+	// SessionKey is for further streams of this call, if Config.Multistream asked
+	// for it. Wipe it when the call ends.
+	SessionKey *SessionKey
+}
+
+// StreamSecure is what Secure is for the first stream: both ends have confirmed
+// the keys of a further one, or of the first after it went clear. SAS, Verified and
+// Remember are those of the first stream's Secure, and nothing changes them.
+//
+// RFC 6189, Section 4.4.3: In this mode, the retained shared secret cache is not
+// used or updated.
+type StreamSecure struct {
+	Role Role
+	// The choices, as in Secure; they are those of the first stream.
+	Hash, Cipher, AuthTag string
+	// Disclosed: the peer's D flag for this stream.
+	Disclosed bool
 }
 
 // Failed: the session is over and there are no keys. Err is a *ProtocolError
@@ -140,8 +167,9 @@ type Failed struct {
 	ByPeer bool
 }
 
-func (PeerHello) event()  {}
-func (Mismatch) event()   {}
-func (KeysAgreed) event() {}
-func (Secure) event()     {}
-func (Failed) event()     {}
+func (PeerHello) event()    {}
+func (Mismatch) event()     {}
+func (KeysAgreed) event()   {}
+func (Secure) event()       {}
+func (StreamSecure) event() {}
+func (Failed) event()       {}

@@ -115,7 +115,7 @@ var mutants = []mutant{
 	{
 		rule:  "the MAC of DHPart",
 		file:  "zrtp/confirm.go",
-		old:   "if !isSealed(s.peerDHPart(), h0) {",
+		old:   "if !s.provesEarlier(h0) {",
 		new:   "if false {",
 		cases: []string{"8.1.1/4", "8.1.1/5"},
 	},
@@ -178,8 +178,8 @@ var mutants = []mutant{
 	{
 		rule:  "Preshared yields to DH",
 		file:  "zrtp/commit.go",
-		old:   `return c.KeyAgreement != wire.Prsh && (s.state`,
-		new:   `return c.KeyAgreement == wire.Prsh || (s.state`,
+		old:   "case c.KeyAgreement == wire.Prsh:\n\t\treturn false",
+		new:   "case c.KeyAgreement == wire.Prsh:\n\t\treturn true",
 		cases: []string{"4.2/1", "4.4.2.3/1"},
 	},
 	{
@@ -836,8 +836,8 @@ var mutants = []mutant{
 	{
 		rule:  "no EC52",
 		file:  "zrtp/hello.go",
-		old:   "KeyAgreements: s.offer.keyAgreements,",
-		new:   `KeyAgreements: append([]wire.Algorithm{"EC52"}, s.offer.keyAgreements...),`,
+		old:   "KeyAgreements: s.listed(),",
+		new:   `KeyAgreements: append([]wire.Algorithm{"EC52"}, s.listed()...),`,
 		cases: []string{"5.1.5/7"},
 	},
 	{
