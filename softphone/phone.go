@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"karat/media/apm"
 	"karat/media/device"
 	"karat/media/path"
 	"karat/sip"
@@ -398,5 +399,14 @@ func (c Config) namedDevice() (device.Device, error) {
 	if c.Echo {
 		return newEcho(), nil
 	}
-	return device.Open(cmp.Or(c.Microphone, "default"), cmp.Or(c.Speaker, "default"), device.Options{})
+	mic, speaker := cmp.Or(c.Microphone, "default"), cmp.Or(c.Speaker, "default")
+	d, err := device.Open(mic, speaker, device.Options{Logger: c.Logger})
+	if err != nil || !(device.IsHardware(mic) && device.IsHardware(speaker)) {
+		return d, err
+	}
+	processed, err := apm.Process(d) // without both there is no echo
+	if err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return processed, nil
 }

@@ -11,8 +11,8 @@
 //	               a speaker that records into the file
 //
 // Sound cards are driven through PortAudio (github.com/gordonklaus/portaudio),
-// which is not initialised until one is asked for. There is no echo
-// cancellation and no gain control here.
+// which is not initialised until one is asked for. Echo cancellation and gain
+// control are package apm's.
 package device
 
 import "errors"

@@ -30,6 +30,13 @@ const (
 	maxHertz = 20000
 )
 
+// IsHardware tells whether a name is that of a sound card. A name that cannot be
+// read is not.
+func IsHardware(name string) bool {
+	n, err := ParseName(true, name)
+	return err == nil && n.Kind == Hardware
+}
+
 // ParseName reads the name of a microphone (mic) or speaker. It opens nothing:
 // an error means that no machine has such a device.
 func ParseName(mic bool, name string) (Name, error) {

@@ -1,0 +1,196 @@
+package apm_test
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"karat/media/apm"
+	"karat/media/device"
+	"karat/media/wav"
+	"karat/testdata/speech"
+)
+
+// room is a Device in which what is played comes back to the microphone: late,
+// more than once, and over noise.
+type room struct {
+	played []int16 // all of it
+	near   []int16 // who sits in the room
+	at     int
+	taps   map[int]float64 // samples late: how loud
+	random *rand.Rand
+	closed bool
+}
+
+func (r *room) Write(f *device.Frame) error {
+	r.played = append(r.played, f[:]...)
+	return nil
+}
+
+func (r *room) Read(f *device.Frame) error {
+	if r.closed {
+		return device.ErrClosed
+	}
+	for i := range f {
+		v := r.random.NormFloat64() * 4
+		for late, loud := range r.taps {
+			if at := r.at + i - late; at >= 0 && at < len(r.played) {
+				v += loud * float64(r.played[at])
+			}
+		}
+		if r.at+i < len(r.near) {
+			v += float64(r.near[r.at+i])
+		}
+		f[i] = int16(max(math.MinInt16, min(math.MaxInt16, v)))
+	}
+	r.at += len(f)
+	return nil
+}
+
+func (r *room) Close() error {
+	r.closed = true
+	return nil
+}
+
+func newRoom() *room {
+	random := rand.New(rand.NewPCG(1, 2))
+	taps := map[int]float64{2400: 0.4} // 50 ms
+	for i := range 40 {
+		taps[2400+60*(i+1)+random.IntN(50)] = 0.2 * random.NormFloat64() * math.Exp(-float64(i)/8)
+	}
+	return &room{taps: taps, random: random}
+}
+
+func say(t *testing.T, b []byte, seconds int) []int16 {
+	t.Helper()
+	a, err := wav.Read(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []int16
+	for len(out) < seconds*device.SampleRate {
+		out = append(out, a.At48k()...)
+	}
+	return out[:seconds*device.SampleRate]
+}
+
+func process(t *testing.T, r *room) *apm.Processed {
+	t.Helper()
+	p, err := apm.Process(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	return p
+}
+
+// talk plays far into the room and returns what the microphone gave.
+func talk(t *testing.T, p *apm.Processed, far []int16) []int16 {
+	t.Helper()
+	var out []int16
+	for len(far) >= device.FrameSamples {
+		f := device.Frame(far)
+		if err := p.Write(&f); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Read(&f); err != nil {
+			t.Fatal(err)
+		}
+		out, far = append(out, f[:]...), far[len(f):]
+	}
+	return out
+}
+
+func energy(samples []int16) float64 {
+	sum := 1.0
+	for _, v := range samples {
+		sum += float64(v) * float64(v)
+	}
+	return sum
+}
+
+func decibels(a, b []int16) float64 { return 10 * math.Log10(energy(a)/energy(b)) }
+
+// TestEcho: after two seconds 30 dB of the echo are gone.
+func TestEcho(t *testing.T) {
+	far := say(t, speech.Alice, 6)
+	with := talk(t, process(t, newRoom()), far)
+	heard := newRoom()
+	without := make([]int16, 0, len(far))
+	for rest := far; len(rest) >= device.FrameSamples; rest = rest[device.FrameSamples:] {
+		f := device.Frame(rest)
+		_ = heard.Write(&f)
+		_ = heard.Read(&f)
+		without = append(without, f[:]...)
+	}
+	const settled = 2 * device.SampleRate
+	if got := decibels(without[settled:], with[settled:]); got < 30 {
+		t.Errorf("the echo is %.1f dB lower, want 30", got)
+	}
+}
+
+// TestNearSpeech: who sits in the room is still heard while the other talks.
+func TestNearSpeech(t *testing.T) {
+	r := newRoom()
+	r.near = say(t, speech.Bob, 8)
+	out := talk(t, process(t, r), say(t, speech.Alice, 8))
+	const settled = 3 * device.SampleRate
+	if got := decibels(out[settled:], r.near[settled:len(out)]); got < -6 || got > 12 {
+		t.Errorf("the near voice came out %.1f dB louder", got)
+	}
+}
+
+func TestAfterClose(t *testing.T) {
+	r := newRoom()
+	p := process(t, r)
+	var f device.Frame
+	if err := errors.Join(p.Write(&f), p.Read(&f), p.Close(), p.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if !r.closed {
+		t.Error("the device is open")
+	}
+	if err := p.Read(&f); !errors.Is(err, device.ErrClosed) {
+		t.Errorf("Read: %v", err)
+	}
+	if err := p.Write(&f); !errors.Is(err, device.ErrClosed) {
+		t.Errorf("Write: %v", err)
+	}
+}
+
+func TestAllocates(t *testing.T) {
+	p, err := apm.Process(still{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	var f device.Frame
+	if n := testing.AllocsPerRun(200, func() { _, _ = p.Write(&f), p.Read(&f) }); n != 0 {
+		t.Errorf("%v allocations per frame", n)
+	}
+}
+
+// still is a device without sound.
+type still struct{}
+
+func (still) Read(*device.Frame) error  { return nil }
+func (still) Write(*device.Frame) error { return nil }
+func (still) Close() error              { return nil }
+
+func BenchmarkFrame(b *testing.B) {
+	p, err := apm.Process(still{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer p.Close()
+	random := rand.New(rand.NewPCG(1, 2))
+	var f device.Frame
+	for b.Loop() {
+		for i := range f {
+			f[i] = int16(random.IntN(2000))
+		}
+		_, _ = p.Write(&f), p.Read(&f)
+	}
+}
