@@ -128,6 +128,16 @@ func (a *Agent) open(ctx context.Context) error {
 // Invite calls target with an offer. ctx bounds the setting up of a connection,
 // not the call.
 func (a *Agent) Invite(ctx context.Context, target string, sdp []byte) (*Call, error) {
+	return a.InviteInPlace(ctx, target, "", sdp)
+}
+
+// InviteInPlace is Invite for a call that is to take the place of one that target
+// has: replaces is what a TransferAsked said; empty: of none.
+func (a *Agent) InviteInPlace(ctx context.Context, target, replaces string, sdp []byte) (*Call, error) {
+	var extra []dialog.Field
+	if replaces != "" {
+		extra = []dialog.Field{{Name: "Replaces", Value: replaces}}
+	}
 	uri, err := parseURI(target)
 	if err != nil {
 		return nil, err
@@ -140,7 +150,7 @@ func (a *Agent) Invite(ctx context.Context, target string, sdp []byte) (*Call, e
 	c.outgoing, c.peer, c.remote = true, target, remote
 	// RFC 3261, Section 19.1.1: a Request-URI holds no headers.
 	uri.Headers = nil
-	c.machine, err = dialog.Place(a.local(f, remote), uri.String(), sdp)
+	c.machine, err = dialog.Place(a.local(f, remote), uri.String(), sdp, extra...)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrAddress, err)
 	}

@@ -3,6 +3,7 @@ package sip
 import (
 	"context"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -34,6 +35,7 @@ type Call struct {
 	source   netip.AddrPort // of an incoming INVITE
 	remote   netip.AddrPort // where the peer of a direct call was found
 	silent   bool           // nobody is told of this call: it is only answered as all are
+	replaces *Call          // the call that an incoming one is to take the place of
 
 	events  chan CallEvent
 	inbox   chan func(now time.Time)
@@ -83,7 +85,17 @@ func (c *Call) Outgoing() bool { return c.outgoing }
 // an offer from us.
 func (c *Call) Offer() []byte { return c.offer }
 
-// Answer accepts an incoming call.
+// Replaces is the ID of the call that this incoming one is to take the place of,
+// because our peer there was sent on; empty: of none.
+func (c *Call) Replaces() string {
+	if c.replaces == nil {
+		return ""
+	}
+	return c.replaces.ID()
+}
+
+// Answer accepts an incoming call, with our answer, or with an offer where
+// Offer is nil.
 func (c *Call) Answer(sdp []byte) error {
 	return c.ask(func(now time.Time) error { return c.machine.Answer(now, sdp) })
 }
@@ -107,6 +119,67 @@ func (c *Call) Accept(sdp []byte) error {
 // Refuse declines a Reoffered; the call stays as it was.
 func (c *Call) Refuse() error {
 	return c.ask(func(time.Time) error { return c.machine.Refuse() })
+}
+
+// Change offers a change of the call; a Changed event tells the outcome. The
+// peer learns by it where we are now.
+func (c *Call) Change(sdp []byte) error {
+	return c.ask(func(time.Time) error {
+		l := c.agent.local(c.current(), c.remote)
+		c.machine.Moved(l.Via, l.Contact)
+		return c.machine.Reinvite(sdp)
+	})
+}
+
+// Transfer asks the peer to call target in place of talking to us. Transferring
+// events follow.
+func (c *Call) Transfer(target string) error {
+	if err := CheckTarget(target); err != nil {
+		return err
+	}
+	return c.ask(func(now time.Time) error { return c.machine.Refer(now, target) })
+}
+
+// TransferTo asks the peer to take over our other call: to call whom we talk to
+// there, who puts that call in place of ours.
+func (c *Call) TransferTo(other *Call) error {
+	var target string
+	err := other.ask(func(time.Time) error {
+		// Others find whom we called by the address that we called. The one in its
+		// Contact may lead nowhere but through its provider.
+		uri := dialog.ParseAddress(other.peer).URI
+		if !other.flow.account {
+			uri = other.machine.RemoteTarget()
+		}
+		var ok bool
+		if target, ok = other.machine.Replacing(uri); !ok {
+			return ErrState
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return c.ask(func(now time.Time) error { return c.machine.Refer(now, target) })
+}
+
+// TransferProgress tells the peer what becomes of the transfer that it asked for:
+// the status of the new call, 603 if the user does not want it.
+func (c *Call) TransferProgress(code int) {
+	_ = c.ask(func(time.Time) error { c.machine.TransferProgress(code); return nil })
+}
+
+// digitTime is how long a key press is said to last, in milliseconds.
+const digitTime = "160"
+
+// Digit sends a key of the telephone (0 to 9, *, #, A to D) in the signalling,
+// where everybody on the way can read it.
+func (c *Call) Digit(digit rune) error {
+	if !strings.ContainsRune("0123456789*#ABCD", digit) {
+		return ErrDigit
+	}
+	body := "Signal=" + string(digit) + "\r\nDuration=" + digitTime + "\r\n"
+	return c.ask(func(time.Time) error { return c.machine.Info("application/dtmf-relay", []byte(body)) })
 }
 
 // Reinvite offers a change and waits for the answer.
@@ -230,12 +303,19 @@ func (c *Call) route(req *sip.Request) (*flow, netip.AddrPort) {
 	if c.flow.account {
 		// RFC 5626, Section 4.3: the flow of the account carries everything, whatever
 		// address a Contact names.
-		if f := c.agent.line.current(); f != nil {
-			return f, netip.AddrPort{}
-		}
-		return c.flow, netip.AddrPort{}
+		return c.current(), netip.AddrPort{}
 	}
 	return c.flow, nextHop(req, c.flow.kind, c.remote)
+}
+
+// current is the flow that the call goes over now.
+func (c *Call) current() *flow {
+	if c.flow.account {
+		if f := c.agent.line.current(); f != nil {
+			return f
+		}
+	}
+	return c.flow
 }
 
 func (c *Call) send(req *sip.Request) {
@@ -290,11 +370,9 @@ func ended(tx *sip.ServerTx) bool {
 
 // tell passes an event to the owner, who may be slow but cannot block us.
 func (c *Call) tell(e dialog.Event) {
-	if r, ok := e.(dialog.Reinvited); ok {
-		if c.waiting != nil {
-			c.waiting <- reinvited{r.SDP, r.Err}
-			c.waiting = nil
-		}
+	if r, ok := e.(dialog.Reinvited); ok && c.waiting != nil {
+		c.waiting <- reinvited{r.SDP, r.Err}
+		c.waiting = nil
 		return
 	}
 	if c.silent || c.closed {
@@ -304,17 +382,25 @@ func (c *Call) tell(e dialog.Event) {
 		return
 	}
 	room := cap(c.events) - len(c.events)
-	switch e := e.(type) {
-	case dialog.Progress:
+	if news := newsOf(e); news != nil {
 		if room > keptForEnd+1 {
-			c.events <- Progress(e)
+			c.events <- news
 		}
+		return
+	}
+	switch e := e.(type) {
 	case dialog.Reoffered:
 		if room <= keptForEnd {
 			_ = c.machine.Refuse()
 			return
 		}
 		c.events <- Reoffered(e)
+	case dialog.TransferAsked:
+		if room <= keptForEnd {
+			c.machine.TransferProgress(603)
+			return
+		}
+		c.events <- TransferAsked(e)
 	case dialog.Answered:
 		c.events <- Answered(e)
 	case dialog.Failed:
@@ -324,6 +410,26 @@ func (c *Call) tell(e dialog.Event) {
 		c.events <- Ended(e)
 		c.closeEvents()
 	}
+}
+
+// newsOf is the event for what needs no answer, and may be lost where the owner
+// does not read; nil: it is none of these.
+func newsOf(e dialog.Event) CallEvent {
+	switch e := e.(type) {
+	case dialog.Progress:
+		return Progress(e)
+	case dialog.Reanswered:
+		return Reanswered(e)
+	case dialog.Reinvited:
+		return Changed(e)
+	case dialog.Transferring:
+		return Transferring(e)
+	case dialog.Rejected:
+		return Rejected(e)
+	case dialog.Text:
+		return Text(e)
+	}
+	return nil
 }
 
 func (c *Call) closeEvents() {

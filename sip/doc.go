@@ -24,7 +24,7 @@
 //     account's domain, or the host that the user set, and never falls back.
 //   - Digest answers go to the account's realm only.
 //
-// It does NOT yet locate servers by NAPTR and SRV (RFC 3263), send reliable
-// provisional responses (RFC 3262) or use session timers (RFC 4028); it follows
-// no redirection, and transfers no call.
+// It follows no redirection and obeys no transfer by itself: it tells of them.
+//
+// It does NOT yet locate servers by NAPTR and SRV (RFC 3263).
 package sip

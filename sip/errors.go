@@ -14,6 +14,7 @@ var (
 	ErrNoFlow      = errors.New("there is no connection to the SIP server at the moment")
 	ErrTooLarge    = errors.New("the message is too large for UDP; use transport=tls")
 	ErrAddress     = errors.New("this is no SIP address that can be called")
+	ErrDigit       = errors.New("a telephone has the keys 0 to 9, * and #")
 	ErrBusy        = errors.New("too many calls at once")
 	ErrClosed      = errors.New("the SIP agent is closed")
 	errBlocked     = errors.New("sip: sipgo tried to open a connection of its own")
@@ -27,6 +28,7 @@ var (
 	ErrUnanswered = dialog.ErrUnanswered
 	ErrNoAck      = dialog.ErrNoAck
 	ErrNoResponse = dialog.ErrNoResponse
+	ErrExpired    = dialog.ErrExpired
 	ErrGlare      = dialog.ErrGlare
 	ErrRejected   = dialog.ErrRejected
 )

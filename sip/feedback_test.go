@@ -12,7 +12,7 @@ import (
 
 // What a caller sees must not depend on what became of the call here: the same
 // bytes at the same times.
-func TestNoFeedback(t *testing.T) {
+func TestItem45_NoFeedback(t *testing.T) {
 	decline := func(c *Call) { c.Decline() }
 	cases := []struct {
 		name  string
@@ -66,7 +66,7 @@ func TestNoFeedback(t *testing.T) {
 const RefuseAfter = 45 * time.Second
 
 // More calls than the owner is told of are answered like all others.
-func TestNoFeedbackWhenBusy(t *testing.T) {
+func TestItem46_NoFeedbackWhenBusy(t *testing.T) {
 	bubble(t, func(t *testing.T, _ *simnet.Network, ph, us *simnet.Host) {
 		p, a := newPeer(t, ph), directAgent(t, us)
 		const many = maxRinging + 20

@@ -22,14 +22,16 @@ func (a *Agent) requested(req *sip.Request, tx *sip.ServerTx) {
 		a.stack.respond(tx, reply.Build(req))
 		return
 	}
-	if reply, ok := dialog.Standing(req, newID()); ok && req.Method != cancelMethod {
+	// OPTIONS gets one answer wherever it asks: it tells nothing of a call.
+	inside := dialog.ToTag(req) != "" && req.Method != sip.OPTIONS
+	if reply, ok := dialog.Standing(req, newID()); ok && !inside && req.Method != cancelMethod {
 		a.stack.respond(tx, reply.Build(req))
 		return
 	}
 	switch {
 	case req.Method == cancelMethod:
 		a.cancelled(req, tx)
-	case dialog.ToTag(req) != "":
+	case inside:
 		a.within(req, tx)
 	case req.Method == sip.INVITE:
 		a.invited(now, req, tx)
@@ -87,6 +89,10 @@ func (a *Agent) invited(now time.Time, req *sip.Request, tx *sip.ServerTx) {
 		tx.Terminate()
 		return
 	}
+	replaced, ok := a.replaced(req, tx)
+	if !ok {
+		return
+	}
 	machine, err := dialog.Receive(now, a.local(f, sourceOf(req)), req, newID())
 	if err != nil {
 		a.stack.respond(tx, dialog.Reply{Code: 400, ToTag: newID()}.Build(req))
@@ -94,7 +100,7 @@ func (a *Agent) invited(now time.Time, req *sip.Request, tx *sip.ServerTx) {
 	}
 	c := a.newCall(f)
 	c.machine, c.peer, c.offer = machine, peerName(req), dialog.SDP(req)
-	c.source, c.remote, c.invite = sourceOf(req), sourceOf(req), tx
+	c.source, c.remote, c.invite, c.replaces = sourceOf(req), sourceOf(req), tx, replaced
 	c.serve(req, tx)
 	if a.enter(c, req) != nil {
 		tx.Terminate() // too many calls, or closing: no answer at all
@@ -103,6 +109,37 @@ func (a *Agent) invited(now time.Time, req *sip.Request, tx *sip.ServerTx) {
 	if !c.silent {
 		a.tell(Incoming{Call: c})
 	}
+}
+
+// replaced finds the call that an INVITE asks to take the place of; nil: it asks
+// for nothing. It returns false when the INVITE was refused for it. RFC 3891,
+// Section 3: 481 if there is no such call, 486 if it was to be an early one.
+// Whoever knows the tags learns nothing new by that.
+func (a *Agent) replaced(req *sip.Request, tx *sip.ServerTx) (old *Call, ok bool) {
+	r, asks := dialog.ParseReplaces(req)
+	if !asks {
+		return nil, true
+	}
+	a.mu.Lock()
+	old = a.calls[callKey{r.CallID, r.ToTag}]
+	a.mu.Unlock()
+	code := 481
+	if old != nil {
+		_ = old.ask(func(time.Time) error {
+			switch known, confirmed := old.machine.HasTags(r.FromTag); {
+			case confirmed && r.EarlyOnly:
+				code = 486
+			case known && confirmed:
+				code = 0
+			}
+			return nil
+		})
+	}
+	if code == 0 {
+		return old, true
+	}
+	a.stack.respond(tx, dialog.Reply{Code: code, ToTag: newID()}.Build(req))
+	return nil, false
 }
 
 // known tells whether an INVITE came before with another branch.

@@ -3,6 +3,7 @@ package sip
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"strings"
@@ -205,7 +206,7 @@ func (a *Agent) MediaAddr(target string) (netip.Addr, error) {
 // this machine: the proxy answers to where the request came from. On others the
 // address that the peer is to answer to.
 func (a *Agent) local(f *flow, peer netip.AddrPort) dialog.Local {
-	l := dialog.Local{Identifier: newID}
+	l := dialog.Local{Identifier: newID, Random: rand.IntN}
 	if f.account {
 		l.URI = a.line.aor
 		l.Via = "SIP/2.0/" + f.kind.String() + " " + nobody

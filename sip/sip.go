@@ -68,7 +68,7 @@ func (RegistrationLost) event() {}
 func (Incoming) event()         {}
 
 // CallEvent is what a Call tells its owner: Progress, Answered, Reoffered,
-// Failed, Ended.
+// Reanswered, Changed, TransferAsked, Transferring, Rejected, Text, Failed, Ended.
 type CallEvent interface{ callEvent() }
 
 // Progress is a provisional answer of one fork (18x). SDP is nil without one.
@@ -81,18 +81,52 @@ type Progress struct {
 // Answered: the call is up. The ACK has been sent (or received).
 type Answered struct {
 	Fork int
-	SDP  []byte // the peer's answer; for incoming calls nil
+	SDP  []byte // the peer's answer; for incoming calls nil, unless the offer was ours
 }
 
-// Reoffered: the peer sent a re-INVITE or UPDATE. Exactly one of Call.Accept
-// and Call.Refuse must follow.
+// Reoffered: the peer sent a re-INVITE or UPDATE; without SDP it asks us to
+// offer. Exactly one of Call.Accept and Call.Refuse must follow.
 type Reoffered struct{ SDP []byte }
+
+// Reanswered: the peer's answer to an offer that it had asked for.
+type Reanswered struct{ SDP []byte }
+
+// Changed is the outcome of Call.Change: the peer's answer, or why not.
+type Changed struct {
+	SDP []byte
+	Err error
+}
+
+// TransferAsked: the peer asks us to call somebody else in place of it.
+// Call.TransferProgress must follow. Replaces is for Agent.InviteInPlace.
+type TransferAsked struct{ Target, Replaces string }
+
+// Transferring is how far the peer has come whom we sent on (Call.Transfer).
+// Code is the status of its new call, 0 if it does not say; Done: nothing
+// follows.
+type Transferring struct {
+	Code int
+	Done bool
+}
+
+// Rejected: the peer does not take a request of ours within the call.
+type Rejected struct {
+	Method string
+	Code   int
+}
+
+// Text is a message in writing that came within the call. Everybody on the way
+// could read it.
+type Text struct{ Body string }
 
 // Failed: an outgoing call was not answered. Code is the final SIP code (0: no
 // answer came at all), Why a sentence.
 type Failed struct {
 	Code int
 	Why  error
+	// Contacts are the addresses that a redirection (3xx) names, the most wanted
+	// first. Nothing was sent there.
+	Contacts []string
 }
 
 // Ended: an established call, or an incoming one, is over. It is the last event.
@@ -101,8 +135,14 @@ type Ended struct {
 	Why    error // nil: a normal hang-up
 }
 
-func (Progress) callEvent()  {}
-func (Answered) callEvent()  {}
-func (Reoffered) callEvent() {}
-func (Failed) callEvent()    {}
-func (Ended) callEvent()     {}
+func (Progress) callEvent()      {}
+func (Answered) callEvent()      {}
+func (Reoffered) callEvent()     {}
+func (Reanswered) callEvent()    {}
+func (Changed) callEvent()       {}
+func (TransferAsked) callEvent() {}
+func (Transferring) callEvent()  {}
+func (Rejected) callEvent()      {}
+func (Text) callEvent()          {}
+func (Failed) callEvent()        {}
+func (Ended) callEvent()         {}

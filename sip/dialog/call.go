@@ -24,9 +24,6 @@ const (
 )
 
 const (
-	// reofferPatience is how long the owner may think about a re-INVITE. An UPDATE
-	// has to be answered promptly (RFC 3311, Section 5.2).
-	reofferPatience = 10 * time.Second
 	// maxForks bounds the early dialogs of one call; a proxy rings a few phones.
 	maxForks = 16
 	// maxAcks bounds the ACKs kept to be repeated: one for each fork that answered
@@ -82,6 +79,7 @@ type Call struct {
 	// Our INVITE.
 	id, tag  string // Call-ID and our tag
 	target   string
+	extra    []Field // beyond what each INVITE of ours has
 	seq      uint32
 	invite   *pending
 	forks    map[string]*fork
@@ -92,18 +90,24 @@ type Call struct {
 	incoming         *sip.Request
 	ringAt, refuseAt time.Time
 	declined         bool
+	reliable         *reliable // our 180, waiting for its PRACK
 
-	reinvite  *pending     // our re-INVITE under way
-	reoffered *sip.Request // the peer's, waiting for the owner
-	reofferBy time.Time
-	answer    *answer // a 2xx of ours that waits for its ACK
+	said        []byte       // our last session description
+	change      *change      // that of ours under way
+	reoffered   *sip.Request // the peer's, waiting for the owner
+	reofferBy   time.Time
+	answer      *answer // a 2xx of ours that waits for its ACK
+	timer       sessionTimer
+	peerUpdates bool // the peer's Allow has UPDATE
+	transfer    transfer
 }
 
 // pending is a request of ours whose transaction runs.
 type pending struct {
 	req         *sip.Request
 	dialog      *Dialog // nil: the initial INVITE
-	sdp         []byte
+	msg         message // within the dialog
+	sdp         []byte  // of the initial INVITE
 	tries       int     // with credentials
 	credentials []Field // those of the last try
 	provisional bool    // a 1xx has come
@@ -113,8 +117,10 @@ type pending struct {
 
 // fork is an early dialog.
 type fork struct {
-	number int
-	dialog *Dialog
+	number   int
+	dialog   *Dialog
+	reliable uint32 // RSeq of the last reliable provisional response; 0: none
+	answer   []byte // the SDP that came with one
 }
 
 // sentAck is an ACK that is repeated when the 2xx it answers is.
@@ -129,6 +135,7 @@ type answer struct {
 	req      *sip.Request
 	res      *sip.Response
 	seq      uint32
+	offers   bool // its SDP is an offer, the answer comes with the ACK
 	resendAt time.Time
 	interval time.Duration
 	giveUpAt time.Time
@@ -166,11 +173,17 @@ func (c *Call) ID() (callID, localTag string) { return c.id, c.tag }
 // Deadline is when Advance wants to be called; zero: nothing is pending.
 func (c *Call) Deadline() time.Time {
 	at := c.cancelBy
-	for _, t := range []time.Time{c.ringAt, c.refuseAt, c.reofferBy} {
+	for _, t := range []time.Time{c.ringAt, c.refuseAt, c.reofferBy, c.timer.refreshAt, c.timer.expireAt, c.transfer.giveUpAt} {
 		at = sooner(at, t)
 	}
 	if c.answer != nil {
 		at = sooner(at, sooner(c.answer.resendAt, c.answer.giveUpAt))
+	}
+	if c.reliable != nil {
+		at = sooner(at, sooner(c.reliable.resendAt, c.reliable.giveUpAt))
+	}
+	if c.change != nil {
+		at = sooner(at, c.change.retryAt)
 	}
 	return at
 }
@@ -188,8 +201,10 @@ func due(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }
 // Advance does what is due.
 func (c *Call) Advance(now time.Time) {
 	if due(c.ringAt, now) {
-		c.ringAt = time.Time{}
-		c.respond(c.incoming, Reply{Code: 180, Contact: c.local.Contact})
+		c.ring(now)
+	}
+	if c.reliable != nil {
+		c.advanceReliable(now)
 	}
 	if due(c.refuseAt, now) {
 		c.refuse(ErrUnanswered)
@@ -204,6 +219,13 @@ func (c *Call) Advance(now time.Time) {
 	if c.answer != nil {
 		c.advanceAnswer(now)
 	}
+	if c.change != nil && due(c.change.retryAt, now) {
+		c.retryChange()
+	}
+	if due(c.transfer.giveUpAt, now) {
+		c.transferred(Transferring{Code: 408, Done: true})
+	}
+	c.advanceTimer(now)
 }
 
 func (c *Call) do(a Action)     { c.actions = append(c.actions, a) }
@@ -216,10 +238,13 @@ func (c *Call) finish() {
 	if c.reoffered != nil {
 		c.closeReoffer(Reply{Code: 487})
 	}
-	if c.reinvite != nil {
-		c.reinvite = nil
-		c.tell(Reinvited{Err: ErrState})
+	if ch := c.change; ch != nil {
+		c.change = nil
+		c.told(ch, Reinvited{Err: ErrState})
 	}
+	c.transfer.giveUpAt = time.Time{}
+	c.timer = sessionTimer{}
+	c.reliable = nil
 	c.ringAt, c.refuseAt = time.Time{}, time.Time{}
 	c.state = Over
 }
@@ -233,12 +258,12 @@ func (c *Call) respond(req *sip.Request, r Reply) *sip.Response {
 }
 
 // send starts the transaction of a request within a dialog.
-func (c *Call) send(d *Dialog, method string, sdp []byte) *pending {
-	req, err := d.Request(method, sdp)
+func (c *Call) send(d *Dialog, m message) *pending {
+	req, err := d.request(m, nil)
 	if err != nil {
 		return nil // the target was checked when it was learnt
 	}
-	p := &pending{req: req, dialog: d, sdp: sdp}
+	p := &pending{req: req, dialog: d, msg: m}
 	c.start(p)
 	return p
 }
@@ -262,11 +287,13 @@ func (c *Call) Closed(now time.Time, req *sip.Request, err error) {
 	if err == nil {
 		err = ErrNoResponse
 	}
-	switch p {
-	case c.invite:
+	switch {
+	case p == c.invite:
 		c.fail(Failed{Why: err})
-	case c.reinvite:
-		c.reinviteFailed(err, true)
+	case c.change != nil && p == c.change.sent:
+		c.changeFailed(err, true)
+	case p.msg.method == "REFER":
+		c.transferred(Transferring{Code: 408, Done: true})
 	}
 }
 
@@ -279,11 +306,26 @@ func (c *Call) Response(now time.Time, req *sip.Request, res *sip.Response) {
 	switch {
 	case p == c.invite:
 		c.inviteResponse(now, p, res)
-	case req.Method == sip.INVITE:
-		c.reinviteResponse(p, res)
-	case res.StatusCode >= 200:
+	case res.StatusCode < 200:
+	case req.Method == sip.INVITE, req.Method == sip.UPDATE:
 		p.final = true
-		_, _ = c.retry(p, res) // what cannot be sent again, a BYE, is over anyway
+		c.changeResponse(now, p, res)
+	default:
+		p.final = true
+		if again, _ := c.retry(p, res); !again { // what cannot be sent again, a BYE, is over anyway
+			c.answered(now, p, res)
+		}
+	}
+}
+
+// answered takes the final answer to a request within the dialog that is no
+// offer.
+func (c *Call) answered(now time.Time, p *pending, res *sip.Response) {
+	switch {
+	case p.msg.method == "REFER":
+		c.referred(now, res)
+	case res.StatusCode >= 300 && (p.msg.method == "INFO" || p.msg.method == "MESSAGE"):
+		c.tell(Rejected{Method: p.msg.method, Code: res.StatusCode})
 	}
 }
 
@@ -305,17 +347,17 @@ func (c *Call) retry(p *pending, res *sip.Response) (bool, error) {
 	if p.dialog == nil {
 		req, err = c.buildInvite(p.sdp, credentials)
 	} else {
-		req, err = p.dialog.Request(string(p.req.Method), p.sdp, credentials...)
+		req, err = p.dialog.request(p.msg, credentials)
 	}
 	if err != nil {
 		return false, err
 	}
-	next := &pending{req: req, dialog: p.dialog, sdp: p.sdp, tries: p.tries + 1, credentials: credentials}
-	switch p {
-	case c.invite:
+	next := &pending{req: req, dialog: p.dialog, msg: p.msg, sdp: p.sdp, tries: p.tries + 1, credentials: credentials}
+	switch {
+	case p == c.invite:
 		c.invite = next
-	case c.reinvite:
-		c.reinvite = next
+	case c.change != nil && p == c.change.sent:
+		c.change.sent = next
 	}
 	c.start(next)
 	return true, nil
@@ -366,6 +408,6 @@ func (c *Call) Hangup(now time.Time) {
 }
 
 func (c *Call) bye(e Ended) {
-	c.send(c.dialog, "BYE", nil)
+	c.send(c.dialog, message{method: "BYE"})
 	c.end(e)
 }

@@ -26,8 +26,23 @@ func Receive(now time.Time, local Local, req *sip.Request, tag string) (*Call, e
 		ringAt:   now.Add(RingAfter),
 		refuseAt: now.Add(RefuseAfter),
 	}
+	c.hear(req)
 	c.respond(req, Reply{Code: 100})
 	return c, nil
+}
+
+// ring sends the 180, in a way that has to be acknowledged if the caller demands
+// that. RFC 3262, Section 5: such a one would have to carry our offer where the
+// caller made none, and there is none before somebody answers.
+func (c *Call) ring(now time.Time) {
+	c.ringAt = time.Time{}
+	r := Reply{Code: 180, Contact: c.local.Contact}
+	switch {
+	case !requires(c.incoming, "100rel"):
+		c.respond(c.incoming, r)
+	case SDP(c.incoming) != nil:
+		c.respondReliably(now, r)
+	}
 }
 
 // Decline decides that the call will not be answered. On the wire it changes
@@ -59,6 +74,9 @@ func (c *Call) Answer(now time.Time, sdp []byte) error {
 		return ErrState
 	}
 	c.ringAt, c.refuseAt = time.Time{}, time.Time{}
+	if c.reliable != nil {
+		c.reliable.resendAt, c.reliable.giveUpAt = time.Time{}, time.Time{}
+	}
 	c.state = Answering
 	c.accept(now, c.incoming, sdp)
 	return nil
@@ -69,11 +87,11 @@ func (c *Call) Answer(now time.Time, sdp []byte) error {
 // to the caller may have an unreliable part.
 func (c *Call) accept(now time.Time, req *sip.Request, sdp []byte) {
 	seq, _, _ := Seq(req)
-	res := c.respond(req, Reply{
-		Code: 200, Contact: c.local.Contact, Extra: []Field{{"Allow", Allow}}, SDP: sdp,
-	})
+	c.said = sdp
+	extra := append([]Field{{"Allow", Allow}, {"Supported", Supported}}, c.timer.accept(now, req)...)
+	res := c.respond(req, Reply{Code: 200, Contact: c.local.Contact, Extra: extra, SDP: sdp})
 	c.answer = &answer{
-		req: req, res: res, seq: seq,
+		req: req, res: res, seq: seq, offers: SDP(req) == nil,
 		resendAt: now.Add(T1), interval: T1, giveUpAt: now.Add(patience),
 	}
 }
@@ -85,7 +103,7 @@ func (c *Call) advanceAnswer(now time.Time) {
 		// confirmed, but the session SHOULD be ended, with a BYE.
 		c.answer = nil
 		if c.is(Over) {
-			c.send(c.dialog, "BYE", nil)
+			c.send(c.dialog, message{method: "BYE"})
 			return
 		}
 		c.bye(Ended{Why: ErrNoAck})
@@ -104,14 +122,20 @@ func (c *Call) acknowledged(req *sip.Request) {
 	if !ok || c.answer == nil || seq != c.answer.seq {
 		return // for an error response, or repeated
 	}
+	var sdp []byte
+	if c.answer.offers {
+		sdp = SDP(req)
+	}
 	c.answer = nil
 	switch {
 	case c.hungUp:
 		c.hungUp = false
-		c.send(c.dialog, "BYE", nil)
+		c.send(c.dialog, message{method: "BYE"})
 	case c.is(Answering):
 		c.state = Confirmed
-		c.tell(Answered{})
+		c.tell(Answered{SDP: sdp})
+	case c.is(Confirmed) && sdp != nil:
+		c.tell(Reanswered{SDP: sdp})
 	}
 }
 

@@ -1,13 +1,17 @@
 package dialog
 
 import (
+	"cmp"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
 )
 
-// Place calls target, a SIP URI, with an offer.
-func Place(local Local, target string, sdp []byte) (*Call, error) {
+// Place calls target, a SIP URI, with an offer. extra are fields that this INVITE
+// has beyond those of every other, such as Replaces.
+func Place(local Local, target string, sdp []byte, extra ...Field) (*Call, error) {
 	c := &Call{
 		local:    local,
 		outgoing: true,
@@ -17,6 +21,8 @@ func Place(local Local, target string, sdp []byte) (*Call, error) {
 		id:       local.Identifier(),
 		tag:      local.Identifier(),
 		target:   target,
+		extra:    extra,
+		said:     sdp,
 	}
 	req, err := c.buildInvite(sdp, nil)
 	if err != nil {
@@ -36,7 +42,7 @@ func (c *Call) buildInvite(sdp []byte, credentials []Field) (*sip.Request, error
 		Via: c.local.Via, Branch: c.local.Identifier(),
 		From: "<" + c.local.URI + ">;tag=" + c.tag, To: "<" + c.target + ">",
 		CallID: c.id, Seq: c.seq, Contact: c.local.Contact,
-		Extra: append(credentials, Field{"Allow", Allow}), SDP: sdp,
+		Extra: slices.Concat(credentials, []Field{{"Allow", Allow}, {"Supported", Supported}}, c.extra), SDP: sdp,
 	}.Build()
 }
 
@@ -47,7 +53,7 @@ func (c *Call) inviteResponse(now time.Time, p *pending, res *sip.Response) {
 	case code < 300:
 		p.final = true
 		c.cancelBy = time.Time{}
-		c.accepted(p, res)
+		c.accepted(now, p, res)
 	default:
 		p.final = true
 		c.cancelBy = time.Time{}
@@ -68,7 +74,7 @@ func (c *Call) provisional(now time.Time, p *pending, res *sip.Response) {
 	if !c.is(Early) || res.StatusCode == 100 {
 		return
 	}
-	if f := c.fork(p, res); f != nil {
+	if f := c.fork(p, res); f != nil && c.inSequence(f, p, res) {
 		c.tell(Progress{Fork: f.number, Code: res.StatusCode, SDP: SDP(res)})
 	}
 }
@@ -96,7 +102,7 @@ func (c *Call) fork(p *pending, res *sip.Response) *fork {
 // accepted handles a 2xx: the first one makes the call; any further one, from
 // another fork, or one that crossed our CANCEL, is acknowledged and ended. RFC
 // 3261, Section 13.2.2.4: the UAC MUST generate an ACK for each.
-func (c *Call) accepted(p *pending, res *sip.Response) {
+func (c *Call) accepted(now time.Time, p *pending, res *sip.Response) {
 	f := c.fork(p, res)
 	if f == nil {
 		return
@@ -112,19 +118,28 @@ func (c *Call) accepted(p *pending, res *sip.Response) {
 	switch {
 	case won:
 		c.state = Confirmed
-		c.tell(Answered{Fork: f.number, SDP: SDP(res)})
+		c.hear(res)
+		c.timer.begin(now, res)
+		sdp := SDP(res)
+		if sdp == nil {
+			sdp = f.answer // RFC 3262, Section 5: it came with a reliable provisional response
+		}
+		c.tell(Answered{Fork: f.number, SDP: sdp})
 	case first:
-		c.send(f.dialog, "BYE", nil)
+		c.send(f.dialog, message{method: "BYE"})
 	}
 }
 
-// refused handles a final response of 300 and above. Redirections are not
-// followed: they would send the call, in clear, to whomever the answer names.
+// refused handles a final response of 300 and above. Redirections are told, and
+// not followed: they would send the call to whomever the answer names.
 func (c *Call) refused(p *pending, res *sip.Response) {
 	if c.hungUp || c.dialog != nil {
 		return
 	}
 	retried, err := c.retry(p, res)
+	if !retried && err == nil {
+		retried = c.retryLonger(p, res)
+	}
 	if retried {
 		c.state = Calling
 		return
@@ -132,7 +147,36 @@ func (c *Call) refused(p *pending, res *sip.Response) {
 	if err == nil {
 		err = &StatusError{res.StatusCode}
 	}
-	c.fail(Failed{Code: res.StatusCode, Why: err})
+	c.fail(Failed{Code: res.StatusCode, Why: err, Contacts: redirections(res)})
+}
+
+// maxRedirections bounds the targets that are passed on from one redirection.
+const maxRedirections = 5
+
+// redirections are the targets that a 3xx names, the most wanted first (RFC
+// 3261, Section 8.1.3.4).
+func redirections(res *sip.Response) []string {
+	if res.StatusCode >= 400 {
+		return nil
+	}
+	contacts := Values(res, "Contact")
+	slices.SortStableFunc(contacts, func(a, b string) int { return cmp.Compare(weight(b), weight(a)) })
+	var targets []string
+	for _, contact := range contacts {
+		if uri := ParseAddress(contact).URI; uri != "" && len(targets) < maxRedirections {
+			targets = append(targets, uri)
+		}
+	}
+	return targets
+}
+
+// weight is the q of a Contact value; 1 where there is none.
+func weight(contact string) float64 {
+	q, ok := ParseAddress(contact).Param("q")
+	if w, err := strconv.ParseFloat(q, 64); ok && err == nil {
+		return w
+	}
+	return 1
 }
 
 func (c *Call) fail(f Failed) {

@@ -16,10 +16,20 @@ type Local struct {
 	Via     string // "SIP/2.0/TLS anonymous.invalid"
 	// Identifier makes a new random identifier, of one length.
 	Identifier func() string
+	// Random makes a random number from 0 to n-1.
+	Random func(n int) int
 	// Authorize answers the challenge of a 401 or 407 with a header field for the
 	// next try; nil: there are no credentials. tries counts the tries of this
 	// request that already carried credentials.
 	Authorize func(req *sip.Request, res *sip.Response, tries int) (Field, error)
+}
+
+// random is Random, or nothing random where there is none.
+func (l Local) random(n int) int {
+	if l.Random == nil {
+		return 0
+	}
+	return l.Random(n)
 }
 
 // maxRoutes bounds a route set; real ones have one to four entries.
@@ -211,26 +221,43 @@ func (d *Dialog) InOrder(req *sip.Request) bool {
 // Request makes the next request within the dialog (RFC 3261, Section
 // 12.2.1.1).
 func (d *Dialog) Request(method string, sdp []byte, extra ...Field) (*sip.Request, error) {
+	return d.request(message{method: method, body: sdp}, extra)
+}
+
+// message is what a request within a dialog says beyond what all say.
+type message struct {
+	method string
+	extra  []Field
+	body   []byte
+	kind   string // of the body; empty: SDP
+}
+
+func (d *Dialog) request(m message, credentials []Field) (*sip.Request, error) {
 	d.LocalSeq++
-	return d.build(method, d.LocalSeq, sdp, extra)
+	return d.build(m, d.LocalSeq, credentials)
 }
 
 // Ack makes the ACK for a 2xx to the INVITE with that sequence number. RFC
 // 3261, Section 13.2.2.4: it is a request of its own within the dialog, and
 // carries the credentials of the INVITE.
 func (d *Dialog) Ack(seq uint32, extra ...Field) (*sip.Request, error) {
-	return d.build("ACK", seq, nil, extra)
+	return d.build(message{method: "ACK"}, seq, extra)
 }
 
-func (d *Dialog) build(method string, seq uint32, sdp []byte, extra []Field) (*sip.Request, error) {
+// withContact are the methods whose requests say where we are. RFC 3515, Section
+// 2.2, and RFC 6665, Section 8.1.1 demand it of REFER and NOTIFY.
+var withContact = []string{"INVITE", "UPDATE", "REFER", "NOTIFY"}
+
+func (d *Dialog) build(m message, seq uint32, credentials []Field) (*sip.Request, error) {
 	uri, routes := d.path()
 	o := Outgoing{
-		Method: method, URI: uri, Routes: routes,
+		Method: m.method, URI: uri, Routes: routes,
 		Via: d.local.Via, Branch: d.local.Identifier(),
 		From: withTag(d.LocalURI, d.LocalTag), To: withTag(d.RemoteURI, d.RemoteTag),
-		CallID: d.CallID, Seq: seq, Extra: extra, SDP: sdp,
+		CallID: d.CallID, Seq: seq, Extra: append(slices.Clone(credentials), m.extra...),
+		SDP: m.body, Type: m.kind,
 	}
-	if method == "INVITE" || method == "UPDATE" {
+	if slices.Contains(withContact, m.method) {
 		o.Contact = d.local.Contact
 	}
 	return o.Build()

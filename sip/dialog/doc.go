@@ -24,7 +24,11 @@
 //
 // The package does not know of transactions (retransmission of requests,
 // matching of responses): whoever performs the actions runs them. It reads no
-// SDP: bodies are bytes. It does not do reliable provisional responses (RFC
-// 3262), session timers (RFC 4028) or REFER. Messages are those of sipgo, used
-// as data only.
+// SDP: bodies are bytes. Messages are those of sipgo, used as data only.
+//
+// It knows reliable provisional responses (RFC 3262), UPDATE (RFC 3311), session
+// timers (RFC 4028), offers in answers, transfers (RFC 3515, RFC 3891, RFC 4488)
+// and messages in writing (RFC 3428). It demands none of them: we ask for no
+// session timer, send provisional responses reliably to whom demands that only,
+// and change nothing before a call is up.
 package dialog

@@ -41,14 +41,20 @@ type Progress struct {
 	SDP        []byte
 }
 
-// Answered: the call is up, the ACK has been sent or received.
+// Answered: the call is up, the ACK has been sent or received. SDP is the peer's
+// answer; nil for a call that it offered.
 type Answered struct {
 	Fork int
 	SDP  []byte
 }
 
-// Reoffered: the peer offers to change the call. Accept or Refuse must follow.
+// Reoffered: the peer offers to change the call, or without an SDP asks us to
+// offer. Accept or Refuse must follow.
 type Reoffered struct{ SDP []byte }
+
+// Reanswered is the peer's answer to an offer that it had asked for, or to one
+// that only kept the call alive.
+type Reanswered struct{ SDP []byte }
 
 // Reinvited is the outcome of our re-INVITE.
 type Reinvited struct {
@@ -60,7 +66,33 @@ type Reinvited struct {
 type Failed struct {
 	Code int // 0: no final answer came
 	Why  error
+	// Contacts are the targets of a redirection (3xx), the most wanted first.
+	Contacts []string
 }
+
+// TransferAsked: the peer asks us to call somebody else in place of it (REFER).
+// [Call.TransferProgress] must follow.
+type TransferAsked struct {
+	Target   string
+	Replaces string // the dialog that the new call takes the place of; empty: none
+}
+
+// Transferring is how far the peer has come that we asked to call somebody else.
+// Code is the status of its call, 0 if it does not say; Done: nothing follows.
+type Transferring struct {
+	Code int
+	Done bool
+}
+
+// Rejected: the peer does not take a request of ours within the dialog (INFO,
+// MESSAGE).
+type Rejected struct {
+	Method string
+	Code   int
+}
+
+// Text is a message in writing (RFC 3428). Everybody on the way could read it.
+type Text struct{ Body string }
 
 // Ended: the call is over. It is the last event.
 type Ended struct {
@@ -68,12 +100,17 @@ type Ended struct {
 	Why    error
 }
 
-func (Progress) event()  {}
-func (Answered) event()  {}
-func (Reoffered) event() {}
-func (Reinvited) event() {}
-func (Failed) event()    {}
-func (Ended) event()     {}
+func (Progress) event()      {}
+func (Answered) event()      {}
+func (Reoffered) event()     {}
+func (Reanswered) event()    {}
+func (Reinvited) event()     {}
+func (TransferAsked) event() {}
+func (Transferring) event()  {}
+func (Rejected) event()      {}
+func (Text) event()          {}
+func (Failed) event()        {}
+func (Ended) event()         {}
 
 // Errors that callers act on.
 var (
@@ -83,6 +120,7 @@ var (
 	ErrUnanswered = errors.New("the call was not answered in time")
 	ErrNoAck      = errors.New("the caller did not confirm that it got the answer")
 	ErrNoResponse = errors.New("no answer came from the network")
+	ErrExpired    = errors.New("the other side no longer confirmed that it is there")
 	ErrGlare      = errors.New("both sides tried to change the call at once; try again in a moment")
 	ErrRejected   = errors.New("the other side refused the change; the call stays as it was")
 )
@@ -100,6 +138,11 @@ func (e *StatusError) Error() string {
 // sentences say what the codes mean that people meet. The peer's own reason
 // phrase is not shown: anybody can write anything there.
 var sentences = map[int]string{
+	300: "the address leads to several others",
+	301: "the other side has moved to another address",
+	302: "the other side asks to be called at another address",
+	305: "the call has to go by another server",
+	380: "the call cannot be made in this way",
 	401: "the provider did not accept the credentials",
 	403: "the provider forbids this call",
 	404: "there is no such user",

@@ -1,9 +1,11 @@
 package dialog
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,14 +23,18 @@ import (
 //	From                             To (as received, our tag)
 //	To                               Call-ID
 //	Call-ID                          CSeq
-//	CSeq                             Contact (18x and 2xx to INVITE and UPDATE)
+//	CSeq                             Contact (18x and 2xx to what may move us)
 //	Contact                          extra fields
 //	extra fields                     Content-Type (with a body)
 //	Content-Type (with a body)       Content-Length
 //	Content-Length
 const (
 	// Allow lists the methods that we answer with anything but 405 or 501.
-	Allow = "INVITE, ACK, CANCEL, BYE, UPDATE, OPTIONS, INFO, NOTIFY"
+	Allow = "INVITE, ACK, CANCEL, BYE, UPDATE, PRACK, OPTIONS, INFO, NOTIFY, REFER, MESSAGE"
+	// Supported lists the extensions that we understand: reliable provisional
+	// responses (RFC 3262), REFER without a subscription (RFC 4488), Replaces (RFC
+	// 3891), session timers (RFC 4028).
+	Supported = "100rel, norefersub, replaces, timer"
 	// branchCookie begins each branch (RFC 3261, Section 8.1.1.7).
 	branchCookie = "z9hG4bK"
 	maxForwards  = "70"
@@ -51,6 +57,7 @@ type Outgoing struct {
 	Contact     string // empty: none
 	Extra       []Field
 	SDP         []byte
+	Type        string // of what stands in place of an SDP; empty: it is one
 }
 
 // Build makes the request.
@@ -81,7 +88,7 @@ func (o Outgoing) Build() (*sip.Request, error) {
 	for _, f := range o.Extra {
 		add(f.Name, f.Value)
 	}
-	setBody(req, o.SDP)
+	setBody(req, o.SDP, o.Type)
 	return req, nil
 }
 
@@ -91,13 +98,13 @@ type bodied interface {
 	SetBody([]byte)
 }
 
-func setBody(msg bodied, sdp []byte) {
-	if len(sdp) > 0 {
-		msg.AppendHeader(sip.NewHeader("Content-Type", sdpType))
+func setBody(msg bodied, body []byte, kind string) {
+	if len(body) > 0 {
+		msg.AppendHeader(sip.NewHeader("Content-Type", cmp.Or(kind, sdpType)))
 	}
-	msg.AppendHeader(sip.NewHeader("Content-Length", strconv.Itoa(len(sdp))))
-	if len(sdp) > 0 {
-		msg.SetBody(sdp)
+	msg.AppendHeader(sip.NewHeader("Content-Length", strconv.Itoa(len(body))))
+	if len(body) > 0 {
+		msg.SetBody(body)
 	}
 }
 
@@ -112,12 +119,14 @@ type Reply struct {
 
 // reasons are the reason phrases of all responses we make.
 var reasons = map[int]string{
-	100: "Trying", 180: "Ringing", 200: "OK",
-	400: "Bad Request", 405: "Method Not Allowed", 420: "Bad Extension",
+	100: "Trying", 180: "Ringing", 200: "OK", 202: "Accepted",
+	400: "Bad Request", 405: "Method Not Allowed", 415: "Unsupported Media Type",
+	416: "Unsupported URI Scheme", 420: "Bad Extension",
+	422: "Session Interval Too Small",
 	480: "Temporarily Unavailable", 481: "Call/Transaction Does Not Exist",
-	482: "Loop Detected", 487: "Request Terminated", 488: "Not Acceptable Here",
+	482: "Loop Detected", 486: "Busy Here", 487: "Request Terminated", 488: "Not Acceptable Here",
 	489: "Bad Event", 491: "Request Pending", 500: "Server Internal Error",
-	501: "Not Implemented",
+	501: "Not Implemented", 504: "Server Time-out", 603: "Decline",
 }
 
 // Build makes the response to req.
@@ -151,7 +160,7 @@ func (r Reply) Build(req *sip.Request) *sip.Response {
 	for _, f := range r.Extra {
 		add(f.Name, f.Value)
 	}
-	setBody(res, r.SDP)
+	setBody(res, r.SDP, sdpType)
 	res.SetTransport(req.Transport())
 	if dst := replyAddress(req); dst.IsValid() {
 		res.SetDestination(dst.String())
@@ -231,22 +240,22 @@ func replyAddress(req *sip.Request) netip.AddrPort {
 
 // Standing is the reply to a request that no state of ours has a part in: the
 // same whatever we do at the moment (busy, idle, registered). The second value
-// is false where there is state to ask (INVITE, CANCEL, BYE, ACK, UPDATE, INFO
-// within a dialog).
+// is false where there is state to ask (INVITE, CANCEL, BYE, ACK, UPDATE, INFO,
+// PRACK), as there may be for all within a dialog.
 func Standing(req *sip.Request, tag string) (Reply, bool) {
 	allow := Field{"Allow", Allow}
 	switch req.Method {
 	case sip.OPTIONS:
-		return Reply{Code: 200, ToTag: tag, Extra: []Field{{"Accept", sdpType}, allow}}, true
+		return Reply{Code: 200, ToTag: tag, Extra: []Field{{"Accept", sdpType}, allow, {"Supported", Supported}}}, true
 	case sip.NOTIFY:
 		// Unsolicited message-waiting notices are common; an error would only be
 		// repeated.
 		return Reply{Code: 200, ToTag: tag}, true
 	case sip.SUBSCRIBE:
 		return Reply{Code: 489, ToTag: tag}, true
-	case sip.INVITE, sip.CANCEL, sip.BYE, sip.ACK, sip.UPDATE, sip.INFO:
+	case sip.INVITE, sip.CANCEL, sip.BYE, sip.ACK, sip.UPDATE, sip.INFO, sip.PRACK:
 		return Reply{}, false
-	case sip.REGISTER, sip.REFER, sip.MESSAGE, sip.PRACK, sip.PUBLISH:
+	case sip.REGISTER, sip.REFER, sip.MESSAGE, sip.PUBLISH:
 		// RFC 3261, Section 8.2.1: a 405 MUST carry an Allow header field.
 		return Reply{Code: 405, ToTag: tag, Extra: []Field{allow}}, true
 	default:
@@ -254,14 +263,20 @@ func Standing(req *sip.Request, tag string) (Reply, bool) {
 	}
 }
 
-// Unsupported returns the 420 for a request that requires an extension; false:
-// it requires none. We have none.
+// Unsupported returns the answer to a request that demands what we cannot do: 420
+// for an extension that we do not have, 422 for a session too short; false: it
+// demands nothing of that kind.
 func Unsupported(req *sip.Request, tag string) (Reply, bool) {
-	options := Values(req, "Require")
+	options := slices.DeleteFunc(Values(req, "Require"), func(o string) bool {
+		return slices.Contains(SplitList(Supported), strings.ToLower(o))
+	})
 	// RFC 3261, Section 8.2.2.3: Require MUST NOT be used in a CANCEL or an ACK
 	// and is ignored there.
-	if len(options) == 0 || req.Method == sip.CANCEL || req.Method == sip.ACK {
+	switch {
+	case req.Method == sip.CANCEL || req.Method == sip.ACK:
 		return Reply{}, false
+	case len(options) == 0:
+		return tooShort(req, tag)
 	}
 	return Reply{Code: 420, ToTag: tag, Extra: []Field{{"Unsupported", strings.Join(options, ", ")}}}, true
 }
