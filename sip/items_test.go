@@ -345,7 +345,7 @@ func TestItem40_LateOffer(t *testing.T) {
 		if r := p.wantResponse(200); string(r.Body()) != "v=5\r\n" {
 			t.Errorf("got\n%s", r.raw)
 		}
-		// While our offer waits for its answer no other is taken (RFC 3261, 14.2).
+		// While our offer waits for its answer no other is taken (RFC 3261, Section 14.2).
 		p.inDialog(ok, "INVITE", 3, "early", withSDP...)
 		p.wantResponse(500)
 		p.inDialog(ok, "ACK", 3, "early")
