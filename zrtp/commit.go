@@ -24,6 +24,8 @@ type exchange struct {
 	keys             *keySchedule
 	matched          retainedSecret // s1
 	mismatched       bool
+	// auxMatched and pbxMatched: s2 is auxsecret, s3 is pbxsecret.
+	auxMatched, pbxMatched bool
 
 	// question is the peer's last message, and answer what we answered.
 	question, answer []byte

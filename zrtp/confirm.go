@@ -192,6 +192,9 @@ func (s *Session) keysAgreed(now time.Time) {
 	if s.x.mismatched {
 		s.emit(Mismatch{})
 	}
+	if s.memory.aux.Present() && !s.x.auxMatched {
+		s.emit(AuxMismatch{})
+	}
 	send, receive := s.x.keys.handOut(s.x.role)
 	s.emit(KeysAgreed{Keys{Send: send, Receive: receive, TagBits: s.x.suite.tagBits()}})
 	s.x.keys.wipeConfirm()
@@ -241,5 +244,6 @@ func (s *Session) firstSecure() {
 		Remember:     s.memory.update(s.x.keys.retained.Clone(), s.x.matched, s.x.confirmedAt, s.x.interval),
 		Mismatched:   s.x.mismatched,
 		SessionKey:   s.key,
+		AuxMatched:   s.x.auxMatched,
 	})
 }

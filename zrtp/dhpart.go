@@ -17,7 +17,7 @@ func (s *Session) newDHPart(role Role) ([]byte, error) {
 	if role == Initiator {
 		part, label = 2, labelInitiator
 	}
-	ids, err := s.memory.ids(s.x.suite, label, s.cfg.Rand)
+	ids, err := s.memory.ids(s.x.suite, label, s.chain.h3, s.cfg.Rand)
 	if err != nil {
 		return nil, err
 	}
@@ -155,6 +155,7 @@ func (s *Session) derive(d wire.DHPart, dhResult secret.Bytes) {
 	// RFC 6189, Section 4.3.2: A shared secret cache mismatch is defined to mean
 	// that we expected a cache match [...] but we computed a null value for s1.
 	s.x.mismatched = s.memory.known() && !s.x.matched.present()
+	s2, s3 := s.matchOthers(d)
 	initiator, responder := s.zids()
 	initiatorHello, responderHello := s.hello, s.peer.raw
 	if s.x.role == Responder {
@@ -170,5 +171,30 @@ func (s *Session) derive(d wire.DHPart, dhResult secret.Bytes) {
 		responder: responder,
 		totalHash: totalHash(s.x.suite, responderHello, s.x.commit, s.x.dhPart1, s.x.dhPart2),
 		s1:        s.x.matched.value,
+		s2:        s2,
+		s3:        s3,
 	}.kdf().schedule(s.wantsSession())
+}
+
+// matchOthers finds s2 and s3; absent means null.
+//
+// RFC 6189, Section 4.3: s2 MUST be set to the value of auxsecret if and only if
+// both parties have matching values for auxsecret, as determined by comparing
+// the hashes of auxsecret sent in the DH messages. [The same for s3 and
+// pbxsecret.]
+func (s *Session) matchOthers(d wire.DHPart) (s2, s3 secret.Bytes) {
+	label := labelInitiator // the peer's
+	if s.x.role == Initiator {
+		label = labelResponder
+	}
+	m := s.memory
+	s.x.auxMatched = sameSecret(s.x.suite, m.aux, s.peer.hello.H3[:], d.AuxID)
+	s.x.pbxMatched = sameSecret(s.x.suite, m.pbx, []byte(label), d.PBXID)
+	if s.x.auxMatched {
+		s2 = m.aux
+	}
+	if s.x.pbxMatched {
+		s3 = m.pbx
+	}
+	return s2, s3
 }

@@ -28,6 +28,8 @@
 //   - Secure.Continuity: the same phone as in the call before.
 //   - Mismatch: a phone that we know has lost what we shared, or there is someone
 //     in the middle. Do not store Remember until the SAS has been compared.
+//   - AuxMismatch: the other end has not the auxsecret that we have. It excuses
+//     nothing, and ends nothing.
 //   - Secure.Verified: both users compared the SAS in an earlier call. Set
 //     Retained.Verified when the user says so.
 //
@@ -94,8 +96,8 @@
 //
 // # What it does not do
 //
-// No Preshared mode, no auxsecret, no PBX (pbxsecret,
-// SASrelay, enrolment), no signatures, no GoClear: it is refused. No HQC (HQD1 to
+// No Preshared mode, no PBX (SASrelay and enrolment; a pbxsecret that the caller
+// has is used), no signatures, no GoClear: it is refused. No HQC (HQD1 to
 // HQD3, X1H1, X3H3, XKR1, XKR3): it has no standard yet, and its drafts do not
 // understand each other. It never sends Ping. It neither encrypts nor decrypts
 // SRTP, and does not resolve an SSRC collision, only reports it. The key pairs of

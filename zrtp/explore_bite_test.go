@@ -93,7 +93,7 @@ func TestDeepCopyAndDigest(t *testing.T) {
 	w := &world{now: epoch, body: body}
 	original := newEnd(t, "", a).Session
 	original.Start(epoch)
-	original.memory = newMemory(epoch, Retained{RS1: rs(1)})
+	original.memory.recall(epoch, Retained{RS1: rs(1)})
 	of := func(s *Session) [32]byte { return (&player{session: s}).digest(w) }
 	for name, change := range map[string]func(s *Session){
 		"a plain field":           func(s *Session) { s.helloExtended = true },

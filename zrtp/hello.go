@@ -150,7 +150,7 @@ func (s *Session) meet(now time.Time, p peer) {
 	s.doubt = doubt{}
 	if s.cfg.Retained != nil {
 		if retained, ok := s.cfg.Retained(ZID(p.hello.ZID)); ok {
-			s.memory = newMemory(now, retained)
+			s.memory.recall(now, retained)
 		}
 	}
 	s.emit(PeerHello{ZID: ZID(p.hello.ZID), Bound: p.bound, Client: printable(p.hello.Client[:])})

@@ -16,7 +16,7 @@ type agreement struct {
 	dhResult             secret.Bytes
 	initiator, responder ZID
 	totalHash            []byte
-	s1                   secret.Bytes // absent: null
+	s1, s2, s3           secret.Bytes // absent: null
 }
 
 // totalHash binds the exchange together.
@@ -39,17 +39,16 @@ func (s suite) bindsInitiator() bool { return s.keyAgreement == wire.X2M2 }
 // RFC 6189, Section 4.4.1.4: s0 = hash(counter || DHResult || "ZRTP-HMAC-KDF" ||
 // ZIDi || ZIDr || total_hash || len(s1) || s1 || len(s2) || s2 || len(s3) || s3)
 func (a agreement) s0() secret.Bytes {
-	var s1Len, null [4]byte
-	binary.BigEndian.PutUint32(s1Len[:], uint32(a.s1.Len()))
+	length := func(s secret.Bytes) []byte { return binary.BigEndian.AppendUint32(nil, uint32(s.Len())) }
 	return secret.Own(a.suite.sum(
 		[]byte{0, 0, 0, 1},
 		a.dhResult.Expose(),
 		[]byte("ZRTP-HMAC-KDF"),
 		a.initiator[:], a.responder[:],
 		a.totalHash,
-		s1Len[:], a.s1.Expose(),
-		null[:], // s2: there is no auxsecret here
-		null[:], // s3: nor a pbxsecret
+		length(a.s1), a.s1.Expose(),
+		length(a.s2), a.s2.Expose(),
+		length(a.s3), a.s3.Expose(),
 	))
 }
 

@@ -35,40 +35,61 @@ func (r retainedSecret) present() bool { return r.value.Present() }
 //
 // RFC 6189, Section 4.3.1: rs1IDr = MAC(rs1, "Responder") [...] truncated to the
 // leftmost 64 bits.
-func (r retainedSecret) id(s suite, label string) (id [idLen]byte) {
-	mac := hmac.New(s.newHash, r.value.Expose())
-	mac.Write([]byte(label))
+func (r retainedSecret) id(s suite, label string) [idLen]byte {
+	return secretID(s, r.value, []byte(label))
+}
+
+func secretID(s suite, value secret.Bytes, key []byte) (id [idLen]byte) {
+	mac := hmac.New(s.newHash, value.Expose())
+	mac.Write(key)
 	copy(id[:], mac.Sum(nil))
 	return id
 }
 
-// memory is what we know about the peer from earlier calls.
+// sameSecret tells whether the peer's id is that of a secret of ours.
+func sameSecret(s suite, value secret.Bytes, key []byte, id [idLen]byte) bool {
+	if !value.Present() {
+		return false
+	}
+	own := secretID(s, value, key)
+	return hmac.Equal(own[:], id[:])
+}
+
+// memory is what we know about the peer from earlier calls, and auxsecret, which
+// has nothing to do with them.
 type memory struct {
 	rs1, rs2 retainedSecret
+	aux, pbx secret.Bytes
 	verified bool
 }
 
-// newMemory copies what has not expired: the caller's values stay the caller's.
-func newMemory(now time.Time, r Retained) memory {
-	m := memory{verified: r.Verified}
+// recall copies what has not expired: the caller's values stay the caller's.
+func (m *memory) recall(now time.Time, r Retained) {
+	m.verified = r.Verified
+	m.pbx = r.PBXSecret.Clone()
 	if !expired(now, r.RS1Expires) {
 		m.rs1 = retainedSecret{r.RS1.Clone(), r.RS1Expires}
 	}
 	if !expired(now, r.RS2Expires) {
 		m.rs2 = retainedSecret{r.RS2.Clone(), r.RS2Expires}
 	}
-	return m
 }
 
 func expired(now, expires time.Time) bool { return !expires.IsZero() && !now.Before(expires) }
 
 // known tells whether a match is expected. Nothing is expected of a secret that
-// has expired (Section 4.9), and so nothing mismatches.
+// has expired (Section 4.9), and so nothing mismatches. The other secrets count
+// for nothing here.
+//
+// RFC 6189, Section 4.3.2: If auxsecret matches, it should not excuse a mismatch
+// of rs1.
 func (m memory) known() bool { return m.rs1.present() || m.rs2.present() }
 
 func (m memory) wipe() {
 	m.rs1.value.Wipe()
 	m.rs2.value.Wipe()
+	m.aux.Wipe()
+	m.pbx.Wipe()
 }
 
 // secretIDs are the four ids of a DHPart.
@@ -79,7 +100,10 @@ type secretIDs struct{ rs1, rs2, aux, pbx [idLen]byte }
 // RFC 6189, Section 4.3: If no secret of a given type is available, a random
 // value is generated [...] This prevents an eavesdropper from knowing which
 // types of shared secrets are available.
-func (m memory) ids(s suite, label string, rand io.Reader) (secretIDs, error) {
+//
+// RFC 6189, Section 4.3.1: auxsecretIDr = MAC(auxsecret, Responder's H3),
+// pbxsecretIDr = MAC(pbxsecret, "Responder"). So h3 is our own.
+func (m memory) ids(s suite, label string, h3 [32]byte, rand io.Reader) (secretIDs, error) {
 	var random [4 * idLen]byte
 	if _, err := io.ReadFull(rand, random[:]); err != nil {
 		return secretIDs{}, err
@@ -95,6 +119,12 @@ func (m memory) ids(s suite, label string, rand io.Reader) (secretIDs, error) {
 	}
 	if m.rs2.present() {
 		ids.rs2 = m.rs2.id(s, label)
+	}
+	if m.aux.Present() {
+		ids.aux = secretID(s, m.aux, h3[:])
+	}
+	if m.pbx.Present() {
+		ids.pbx = secretID(s, m.pbx, []byte(label))
 	}
 	return ids, nil
 }
@@ -142,7 +172,7 @@ func firstMatch(secrets []retainedSecret, ids [][idLen]byte, s suite, label stri
 // and keeping that would leave us one lost packet from a false alarm.
 func (m memory) update(fresh secret.Bytes, matched retainedSecret, now time.Time, interval uint32) Retained {
 	if interval == 0 {
-		return Retained{}
+		return Retained{PBXSecret: m.pbx.Clone()}
 	}
 	previous := matched
 	if !previous.present() {
@@ -153,6 +183,7 @@ func (m memory) update(fresh secret.Bytes, matched retainedSecret, now time.Time
 		RS1Expires: expiryTime(now, interval),
 		RS2:        previous.value.Clone(),
 		RS2Expires: previous.expires,
+		PBXSecret:  m.pbx.Clone(),
 		Verified:   m.verified && matched.present(),
 	}
 }

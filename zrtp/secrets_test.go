@@ -326,11 +326,12 @@ func TestVerifiedFlag(t *testing.T) {
 func TestSecretIDs(t *testing.T) {
 	s := suite{hash: wire.S384}
 	m := memory{rs1: retainedSecret{value: rs(7)}}
-	first, err := m.ids(s, labelResponder, testRand(1))
+	h3 := [32]byte{3}
+	first, err := m.ids(s, labelResponder, h3, testRand(1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, _ := m.ids(s, labelResponder, testRand(2))
+	second, _ := m.ids(s, labelResponder, h3, testRand(2))
 	mac := hmac.New(sha512.New384, bytes.Repeat([]byte{7}, 32))
 	mac.Write([]byte("Responder"))
 	if want := mac.Sum(nil)[:8]; !bytes.Equal(first.rs1[:], want) || first.rs1 != second.rs1 {
@@ -341,9 +342,104 @@ func TestSecretIDs(t *testing.T) {
 			t.Errorf("the id of an absent secret is %x, then %x", pair[0], pair[1])
 		}
 	}
-	initiator, _ := m.ids(s, labelInitiator, testRand(1))
+	initiator, _ := m.ids(s, labelInitiator, h3, testRand(1))
 	if initiator.rs1 == first.rs1 {
 		t.Error("both roles send one id")
+	}
+	mac = hmac.New(sha512.New384, bytes.Repeat([]byte{8}, 32))
+	mac.Write(h3[:])
+	m.aux, m.pbx = rs(8), rs(7)
+	ids, _ := m.ids(s, labelResponder, h3, testRand(1))
+	if want := mac.Sum(nil)[:8]; !bytes.Equal(ids.aux[:], want) {
+		t.Errorf("auxsecretIDr %x, want %x: keyed by our H3", ids.aux, want)
+	}
+	if ids.pbx != first.rs1 {
+		t.Error("pbxsecretID is not keyed by the role, as rs1ID is")
+	}
+}
+
+// Section 4.3: s2 and s3 are auxsecret and pbxsecret when both ends have the
+// same, and null otherwise; in both roles, and each by itself. Who has an
+// auxsecret that did not match is told.
+func TestAuxAndPBXSecrets(t *testing.T) {
+	keys := map[string]string{}
+	for _, role := range []Role{Initiator, Responder} {
+		for _, tc := range []struct{ auxA, auxB, pbxA, pbxB byte }{
+			{0, 0, 0, 0},
+			{1, 1, 0, 0},
+			{1, 0, 0, 0}, {0, 1, 0, 0}, {1, 2, 0, 0},
+			{0, 0, 1, 1},
+			{0, 0, 1, 0}, {0, 0, 1, 2},
+			{1, 1, 1, 1},
+			{1, 2, 1, 1}, {1, 1, 1, 2},
+		} {
+			a, b := configs()
+			a.Retained, b.Retained = enrolled(tc.pbxA), enrolled(tc.pbxB)
+			a.AuxSecret, b.AuxSecret = mayHave(tc.auxA), mayHave(tc.auxB)
+			l := handshakeAs(t, role, a, b)
+			sa, sb := l.wantSecure()
+			aux, pbx := tc.auxA != 0 && tc.auxA == tc.auxB, tc.pbxA != 0 && tc.pbxA == tc.pbxB
+			if sa.AuxMatched != aux || sb.AuxMatched != aux || l.a.x.pbxMatched != pbx || l.b.x.pbxMatched != pbx {
+				t.Errorf("%v %+v: aux %v and %v, pbx %v and %v", role, tc, sa.AuxMatched, sb.AuxMatched, l.a.x.pbxMatched, l.b.x.pbxMatched)
+			}
+			if told := count[AuxMismatch](l.a); told != boolToInt(tc.auxA != 0 && !aux) {
+				t.Errorf("%v %+v: a was told %d times", role, tc, told)
+			}
+			if told := count[AuxMismatch](l.b); told != boolToInt(tc.auxB != 0 && !aux) {
+				t.Errorf("%v %+v: b was told %d times", role, tc, told)
+			}
+			if count[Mismatch](l.a)+count[Mismatch](l.b) > 0 || sa.Known || sa.Continuity {
+				t.Errorf("%v %+v: taken for retained secrets", role, tc)
+			}
+			if got := sa.Remember.PBXSecret; got.Present() != (tc.pbxA != 0) || got.Present() && !got.Equal(mayHave(tc.pbxA)) {
+				t.Errorf("%v %+v: pbxsecret was changed", role, tc)
+			}
+			// The same exchange, but for s2 and s3: they are in the keys, or not.
+			agreed, _ := find[KeysAgreed](l.a)
+			if aux || pbx {
+				keys[string(agreed.Keys.Send.Key.Expose())] = ""
+			}
+		}
+	}
+	if len(keys) != 2*5 {
+		t.Errorf("%d different keys, want 10", len(keys))
+	}
+}
+
+func mayHave(n byte) secret.Bytes {
+	if n == 0 {
+		return secret.Bytes{}
+	}
+	return rs(n)
+}
+
+func enrolled(n byte) func(ZID) (Retained, bool) {
+	return remembers(Retained{PBXSecret: mayHave(n)})
+}
+
+func boolToInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// Section 4.3.2: If auxsecret matches, it should not excuse a mismatch of rs1,
+// and nor does pbxsecret.
+func TestOtherSecretsExcuseNothing(t *testing.T) {
+	a, b := configs()
+	a.Retained = remembers(Retained{RS1: rs(1), PBXSecret: rs(3)})
+	b.Retained = remembers(Retained{RS1: rs(2), PBXSecret: rs(3)})
+	a.AuxSecret, b.AuxSecret = rs(4), rs(4)
+	l := newLink(t, a, b)
+	l.start()
+	l.run(time.Second)
+	sa, sb := l.wantSecure()
+	if !sa.AuxMatched || !l.a.x.pbxMatched {
+		t.Fatal("the others do not match")
+	}
+	if !sa.Mismatched || !sb.Mismatched || count[Mismatch](l.a) != 1 || count[Mismatch](l.b) != 1 {
+		t.Error("no alarm for rs1")
 	}
 }
 
@@ -351,7 +447,8 @@ func TestSecretIDs(t *testing.T) {
 func TestRetainedIsNotWiped(t *testing.T) {
 	a, b := configs()
 	mine := rs(1)
-	a.Retained = remembers(Retained{RS1: mine})
+	a.Retained = remembers(Retained{RS1: mine, PBXSecret: mine})
+	a.AuxSecret = mine
 	l := newLink(t, a, b)
 	l.start()
 	l.run(time.Second)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"karat/internal/secret"
 	"karat/zrtp/wire"
 )
 
@@ -73,6 +74,8 @@ func NewSession(cfg Config) (*Session, error) {
 		cfg.Retained = nil
 	}
 	s := &Session{cfg: cfg}
+	s.memory.aux = cfg.AuxSecret.Clone()
+	s.cfg.AuxSecret = secret.Bytes{} // the caller's, not to be kept
 	var err error
 	if s.offer, err = newOffer(cfg.Algorithms); err != nil {
 		return nil, err
@@ -323,6 +326,7 @@ func (s *Session) Close() {
 			e.Remember.RS1.Wipe()
 			e.Remember.RS2.Wipe()
 			e.SessionKey.Wipe()
+			e.Remember.PBXSecret.Wipe()
 		}
 	}
 	s.events, s.packets = nil, nil

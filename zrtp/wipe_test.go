@@ -156,7 +156,9 @@ func TestCloseWipes(t *testing.T) {
 	for _, at := range []state{stateCommit, stateDHPart1, stateDHPart2, stateConfirm1, stateConfirm2, stateSecure} {
 		t.Run(at.String(), func(t *testing.T) {
 			a, b := configs()
-			a.Retained, b.Retained = keeps(1, 2), keeps(3, 4)
+			known := remembers(Retained{RS1: rs(1), RS2: rs(2), PBXSecret: rs(5)})
+			a.Retained, b.Retained = known, known
+			a.AuxSecret, b.AuxSecret = rs(6), rs(6)
 			l := newLink(t, a, b)
 			l.start()
 			for range 100 { // to the state, without taking the last events
@@ -176,6 +178,8 @@ func TestCloseWipes(t *testing.T) {
 			}
 			w := witness{}
 			w.add("rs1", e.memory.rs1.value)
+			w.add("aux", e.memory.aux)
+			w.add("pbx", e.memory.pbx)
 			w["h0"] = e.chain.h0[:]
 			if e.x.ka != nil {
 				w.add("DH secret", dhSecret(e))
@@ -191,6 +195,7 @@ func TestCloseWipes(t *testing.T) {
 				}
 				if s, ok := event.(Secure); ok {
 					w.add("rs1 in an event", s.Remember.RS1)
+					w.add("pbx in an event", s.Remember.PBXSecret)
 				}
 			}
 			e.Close()

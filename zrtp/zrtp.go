@@ -28,6 +28,9 @@ type Config struct {
 	// stay the caller's: the Session wipes copies of its own. Nil means that
 	// nothing is ever kept.
 	Retained func(peer ZID) (Retained, bool)
+	// AuxSecret is auxsecret, which both ends got by another way; absent: none. It
+	// stays the caller's.
+	AuxSecret secret.Bytes
 	// Expiry is our cache expiration interval for the new retained secret, in
 	// seconds on the wire: 0 keeps nothing, ExpiryNever keeps it for ever.
 	Expiry time.Duration
@@ -54,6 +57,9 @@ type Config struct {
 type Retained struct {
 	RS1, RS2               secret.Bytes
 	RS1Expires, RS2Expires time.Time // zero: never
+	// PBXSecret is pbxsecret, shared with a PBX that the user enrolled with
+	// (Section 7.3.1). A call leaves it as it is.
+	PBXSecret secret.Bytes
 	// Verified: the user compared the SAS, and no mismatch came since.
 	Verified bool
 }
@@ -91,7 +97,7 @@ func (r Role) String() string {
 }
 
 // Event is something that the owner of a Session must hear of. The types are
-// PeerHello, Mismatch, KeysAgreed, Secure, StreamSecure and Failed.
+// PeerHello, Mismatch, AuxMismatch, KeysAgreed, Secure, StreamSecure and Failed.
 type Event interface{ event() }
 
 // PeerHello: the first valid Hello of the peer has arrived.
@@ -111,6 +117,10 @@ type PeerHello struct {
 // Mismatch.
 type Mismatch struct{}
 
+// AuxMismatch: we have an auxsecret, and the peer has none or another. The user
+// should see it (Section 4.3.2); the keys are good without it.
+type AuxMismatch struct{}
+
 // KeysAgreed: SRTP from the peer may arrive from now on. Arm receiving with
 // Keys.Receive; send nothing before Secure. It always comes before Secure.
 type KeysAgreed struct{ Keys Keys }
@@ -128,6 +138,8 @@ type Secure struct {
 	// Known: the ZID was known, with a secret that has not expired (Known without
 	// Continuity is a Mismatch).
 	Known bool
+	// AuxMatched: both ends have the same auxsecret.
+	AuxMatched bool
 	// Verified: both V flags are set (Section 7.1).
 	Verified bool
 	// PeerVerified is the peer's own V flag.
@@ -169,6 +181,7 @@ type Failed struct {
 
 func (PeerHello) event()    {}
 func (Mismatch) event()     {}
+func (AuxMismatch) event()  {}
 func (KeysAgreed) event()   {}
 func (Secure) event()       {}
 func (StreamSecure) event() {}
