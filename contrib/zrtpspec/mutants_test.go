@@ -408,8 +408,8 @@ var mutants = []mutant{
 	{
 		rule:  "s1 in s0",
 		file:  "zrtp/keys.go",
-		old:   "s1Len[:], a.s1.Expose(),",
-		new:   "s1Len[:],",
+		old:   "length(a.s1), a.s1.Expose(),",
+		new:   "length(a.s1),",
 		cases: []string{"4.3/1", "4.3/2"},
 	},
 	{
