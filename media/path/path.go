@@ -3,8 +3,10 @@
 //
 // It knows nothing of SRTP or ZRTP. It moves a fork's address only when told
 // that a packet from the new address proved genuine (Path.Authenticated), so
-// nobody can draw the media to themselves by sending bytes. ICE, TURN and
-// RFC 4571 framing are not here; they come behind the same interface.
+// nobody can draw the media to themselves by sending bytes. UDP is one socket
+// and never sends STUN; ICE (RFC 8445) has a socket of its own and an address at
+// a relay (TURN, RFC 8656), or, relay-only, nothing but the latter. RFC 4571
+// framing is not here.
 package path
 
 import (

@@ -19,6 +19,9 @@ type tapped struct {
 // peerer is what a Path has that tells where its forks are (UDP does).
 type peerer interface{ Peer(Fork) netip.AddrPort }
 
+// Unwrap is the Path below.
+func (t *tapped) Unwrap() Path { return t.Path }
+
 func (t *tapped) Peer(fork Fork) netip.AddrPort {
 	if p, ok := t.Path.(peerer); ok {
 		return p.Peer(fork)
