@@ -85,6 +85,7 @@ var table = []row{
 		tests:   []string{"zrtp"},
 	},
 	{room: "contrib/zrtpspec/...", imports: []string{"contrib/zrtpspec/...", "zrtp/wire", "sip/...", "internal/..."}},
+	{room: "contrib/voicebench/quality", tests: []string{"media/..."}, pure: true},
 	{room: "contrib/...", imports: []string{"..."}},
 }
 
