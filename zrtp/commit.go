@@ -278,8 +278,8 @@ func (s *Session) prevails(c wire.Commit) bool {
 	switch {
 	case c.KeyAgreement == wire.Prsh:
 		return false
-	case s.state == stateHelloACK:
-		return true
+	case s.state == stateHelloACK || s.state == stateClear:
+		return true // none of ours is out
 	case c.KeyAgreement == wire.Mult:
 		return bytes.Compare(c.Nonce[:], s.x.nonce[:]) > 0
 	default:

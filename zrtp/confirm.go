@@ -21,9 +21,10 @@ func (s *Session) newConfirm() ([]byte, error) {
 		return nil, err
 	}
 	inner := wire.Confirmed{
-		H0:       s.chain.h0,
-		Verified: s.verified(),
-		Expiry:   interval(s.cfg.Expiry),
+		H0:         s.chain.h0,
+		Verified:   s.verified(),
+		AllowClear: s.cfg.AllowClear,
+		Expiry:     interval(s.cfg.Expiry),
 	}
 	if s.x.suite.keyAgreement == wire.Mult {
 		// RFC 6189, Section 4.9: If the ZRTP exchange is Multistream mode, the field in
@@ -197,6 +198,7 @@ func (s *Session) keysAgreed(now time.Time) {
 	}
 	send, receive := s.x.keys.handOut(s.x.role)
 	s.emit(KeysAgreed{Keys{Send: send, Receive: receive, TagBits: s.x.suite.tagBits()}})
+	s.agreeOnClear()
 	s.x.keys.wipeConfirm()
 }
 
@@ -208,7 +210,13 @@ func (s *Session) secure() {
 		s.firstSecure()
 	}
 	s.quiesce()
+	chain := s.chain
 	s.wipe()
+	if s.clear.allowed {
+		// RFC 6189, Section 9: Although the same chain of hash images will be reused
+		// [to return to secure mode], no real harm is done.
+		s.chain = chain
+	}
 }
 
 // streamSecure tells of a further stream. What it says about V goes unheard.

@@ -82,14 +82,6 @@ func (s *Session) receiveErrorACK(msg []byte) {
 	}
 }
 
-// receiveGoClear refuses to leave the secure state: our Confirm never says that
-// we would.
-func (s *Session) receiveGoClear(msg []byte) {
-	if _, err := wire.ParseGoClear(msg); err == nil && s.state == stateSecure {
-		s.transmit(wire.Error{Code: wire.CodeGoClearRefused}.Append(nil))
-	}
-}
-
 // receiveSASRelay acknowledges a relayed SAS and shows it to no one.
 //
 // RFC 6189, Section 5.13: [a relayed] SAS SHOULD NOT be rendered. A RelayACK is

@@ -231,8 +231,7 @@ func (s *Session) follow(c wire.Commit, msg []byte, chosen suite) {
 	s.timer = retransmission{}
 	s.x.wipe()
 	s.peer.h2 = c.H2
-	s.x.role, s.x.suite = Responder, chosen
-	s.x.commit, s.x.hvi = bytes.Clone(msg), c.HVI
+	s.x = exchange{role: Responder, suite: chosen, commit: bytes.Clone(msg), hvi: c.HVI}
 }
 
 // answerCommit sends Confirm1 where there are no DHParts.

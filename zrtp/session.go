@@ -29,7 +29,8 @@ type Session struct {
 	memory memory
 	x      exchange
 	// key is what the first stream of the call left: made here, or joined.
-	key *SessionKey
+	key   *SessionKey
+	clear clearing
 
 	sequence   uint16
 	helloTimer retransmission // Hello, until it is acknowledged
@@ -180,6 +181,8 @@ func (s *Session) receive(now time.Time, ssrc uint32, msg []byte) {
 		s.receiveErrorACK(msg)
 	case wire.TypeGoClear:
 		s.receiveGoClear(msg)
+	case wire.TypeClearACK:
+		s.receiveClearACK(msg)
 	case wire.TypeSASRelay:
 		s.receiveSASRelay(msg)
 	case wire.TypeCommit, wire.TypeDHPart1, wire.TypeDHPart2,
@@ -221,7 +224,9 @@ func (s *Session) wait(now time.Time, msg []byte) (state, error) {
 		return s.waitConfirm2(now, msg)
 	case stateConfirm2:
 		return s.waitConf2ACK(now, msg)
-	case stateIdle, stateHello, stateSecure, stateFailed, stateClosed:
+	case stateClear:
+		return s.waitGoSecure(now, msg)
+	case stateIdle, stateHello, stateSecure, stateClearing, stateFailed, stateClosed:
 		return s.state, errUnused
 	}
 	return s.state, errUnused
@@ -286,6 +291,11 @@ func (s *Session) timeout(now time.Time) {
 		s.patience = s.helloEnd
 		return
 	}
+	if s.state == stateClearing {
+		// RFC 6189, Section 4.7.2: In the event a ClearACK is not received before the
+		// retransmissions of GoClear are exhausted, the key material is deleted.
+		s.becomeClear(false)
+	}
 	if s.state.exchanging() {
 		s.fail(now, protocolError(wire.CodeTimeout, ErrTimeout))
 	}
@@ -332,6 +342,7 @@ func (s *Session) Close() {
 	s.events, s.packets = nil, nil
 	s.quiesce()
 	s.wipe()
+	s.clear = clearing{}
 	s.state = stateClosed
 }
 

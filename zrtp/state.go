@@ -19,7 +19,16 @@ package zrtp
 //	or SRTP    |                      | KeysAgreed
 //	           `------- secure -------'
 //
-// From every state but idle and secure a fault leads to failed, and Close leads
+// Where there are no DHParts (Multistream and Preshared mode) commit leads to
+// confirm2 and confirm1 at once.
+//
+// Only where both ends allow it, secure leads on to clear:
+//
+//	secure --- GoClear --> clearing --- ClearACK --> clear
+//	secure ------------ peer's GoClear ------------> clear
+//	clear ---- Multistream Commit of either --> as from hello
+//
+// From every state but idle, secure and clear a fault leads to failed, and Close leads
 // from all to closed.
 type state uint8
 
@@ -33,6 +42,8 @@ const (
 	stateConfirm1
 	stateConfirm2
 	stateSecure
+	stateClearing
+	stateClear
 	stateFailed
 	stateClosed
 )
@@ -57,6 +68,10 @@ func (s state) String() string {
 		return "confirm2"
 	case stateSecure:
 		return "secure"
+	case stateClearing:
+		return "clearing"
+	case stateClear:
+		return "clear"
 	case stateFailed:
 		return "failed"
 	case stateClosed:
@@ -67,3 +82,6 @@ func (s state) String() string {
 
 // exchanging tells whether a fault can still end the exchange.
 func (s state) exchanging() bool { return s >= stateHello && s <= stateConfirm2 }
+
+// confirmed tells whether the keys were confirmed, and nothing has failed since.
+func (s state) confirmed() bool { return s >= stateSecure && s <= stateClear }

@@ -97,7 +97,8 @@ func (r Role) String() string {
 }
 
 // Event is something that the owner of a Session must hear of. The types are
-// PeerHello, Mismatch, AuxMismatch, KeysAgreed, Secure, StreamSecure and Failed.
+// PeerHello, Mismatch, AuxMismatch, KeysAgreed, Secure, StreamSecure, Cleared,
+// Enrolment, RelayedSAS and Failed.
 type Event interface{ event() }
 
 // PeerHello: the first valid Hello of the peer has arrived.
@@ -171,6 +172,17 @@ type StreamSecure struct {
 	Disclosed bool
 }
 
+// Cleared: both ends allow it, and one of them has gone clear. All streams of the
+// call stop at once and wipe their Keys; nothing leaves before the user has been
+// shown that the call is not encrypted any more, and has confirmed it.
+//
+// RFC 6189, Section 4.7.2: Until confirmation from the user is received, the ZRTP
+// endpoint MUST NOT resume sending RTP packets.
+type Cleared struct {
+	// ByPeer: the other end asked for it.
+	ByPeer bool
+}
+
 // Failed: the session is over and there are no keys. Err is a *ProtocolError
 // when the protocol has a code for it.
 type Failed struct {
@@ -185,4 +197,5 @@ func (AuxMismatch) event()  {}
 func (KeysAgreed) event()   {}
 func (Secure) event()       {}
 func (StreamSecure) event() {}
+func (Cleared) event()      {}
 func (Failed) event()       {}
