@@ -89,23 +89,6 @@ func TestGoClearIsRefused(t *testing.T) {
 	}
 }
 
-// Section 7.3 (attack A14): a relayed SAS is acknowledged and changes nothing.
-func TestSASRelayIsNotShown(t *testing.T) {
-	a, b := configs()
-	l := newLink(t, a, b)
-	h := parseHello(t, l.b.Session)
-	h.MiTM = true
-	l.b.hello = seal(h.Append(nil), l.b.chain.h2)
-	l.start()
-	l.run(time.Second)
-	n, events := len(l.a.sent), len(l.a.events)
-	l.inject(l.a, packet(b.SSRC, wire.SASRelay{Encrypted: make([]byte, 40)}), 0)
-	l.run(time.Second)
-	if got := l.a.types()[n:]; !slices.Equal(got, []wire.Type{wire.TypeRelayACK}) || len(l.a.events) != events {
-		t.Errorf("answered %q", got)
-	}
-}
-
 // Sections 5.15 and 5.16: a Ping is answered in every state.
 func TestPing(t *testing.T) {
 	a, b := configs()

@@ -96,6 +96,7 @@ func (s *Session) receiveClearACK(msg []byte) {
 func (s *Session) becomeClear(byPeer bool) {
 	s.quiesce()
 	s.x.wipe()
+	s.relay.wipe()
 	s.key.replace()
 	s.state = stateClear
 	s.emit(Cleared{ByPeer: byPeer})

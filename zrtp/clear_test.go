@@ -144,9 +144,20 @@ func TestGoClearDuringEnrolment(t *testing.T) {
 // and returns the keys with which it could relay a SAS.
 func withPBX(t *testing.T, a, b Config, change func(c *wire.Confirmed)) (*link, sideKeys) {
 	t.Helper()
+	return withPBXHello(t, a, b, false, change)
+}
+
+// withPBXHello is withPBX with the M flag as said.
+func withPBXHello(t *testing.T, a, b Config, mitm bool, change func(c *wire.Confirmed)) (*link, sideKeys) {
+	t.Helper()
 	for seed := range byte(64) {
 		a.Rand = testRand(seed)
 		l := newLink(t, a, b)
+		if mitm {
+			h := parseHello(t, l.b.Session)
+			h.MiTM = true
+			l.b.hello = seal(h.Append(nil), l.b.chain.h2)
+		}
 		var side sideKeys
 		l.tamper(wire.TypeConfirm1, func(from *end, msg []byte) []byte {
 			if from != l.b {

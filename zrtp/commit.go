@@ -66,7 +66,7 @@ func (s *Session) answerHello(now time.Time) error {
 	if s.cfg.Further {
 		return s.commitFurther(now)
 	}
-	s.x.suite = s.offer.choose(peerOffer(s.peer.hello))
+	s.x.suite = s.choose()
 	if s.x.suite.keyAgreement.KEM() && !s.returnPath() {
 		s.state = stateHelloACK
 		return nil
@@ -271,16 +271,20 @@ func (s *Session) judgeCommit(c wire.Commit) *ProtocolError {
 // prevails decides contention: whether the peer's Commit goes before ours.
 //
 // RFC 6189, Section 4.2: if one Commit is for a DH mode while the other is for
-// Preshared mode, then the Preshared Commit MUST be discarded; of two for DH
-// modes the one with the lowest hvi value MUST be discarded, of two for non-DH
-// modes that with the lowest nonce value.
+// Preshared mode, then the Preshared Commit MUST be discarded; of two for Preshared
+// mode that of the party who set the (M) flag MUST be discarded, which we never do;
+// of two for DH modes the one with the lowest hvi value MUST be discarded, of two for
+// non-DH modes that with the lowest nonce value.
 func (s *Session) prevails(c wire.Commit) bool {
+	ours, theirs := s.x.suite.keyAgreement == wire.Prsh, c.KeyAgreement == wire.Prsh
 	switch {
-	case c.KeyAgreement == wire.Prsh:
-		return false
 	case s.state == stateHelloACK || s.state == stateClear:
 		return true // none of ours is out
-	case c.KeyAgreement == wire.Mult:
+	case ours != theirs:
+		return ours
+	case theirs && s.peer.hello.MiTM:
+		return false
+	case theirs || c.KeyAgreement == wire.Mult:
 		return bytes.Compare(c.Nonce[:], s.x.nonce[:]) > 0
 	default:
 		return bytes.Compare(c.HVI[:], s.x.hvi[:]) > 0
@@ -289,8 +293,12 @@ func (s *Session) prevails(c wire.Commit) bool {
 
 // becomeResponder drops our Commit and answers the peer's.
 func (s *Session) becomeResponder(now time.Time, c wire.Commit, msg []byte) (state, error) {
-	if c.KeyAgreement == wire.Mult {
+	switch c.KeyAgreement {
+	case wire.Mult:
 		return s.answerMultistream(now, c, msg)
+	case wire.Prsh:
+		return s.answerPreshared(now, c, msg)
+	default:
 	}
 	chosen, fault := s.offer.accept(c)
 	if fault != nil {
@@ -298,6 +306,8 @@ func (s *Session) becomeResponder(now time.Time, c wire.Commit, msg []byte) (sta
 	}
 	s.timer = retransmission{}
 	s.peer.h2 = c.H2
+	s.x.keys.wipe() // those of a Preshared Commit of ours
+	s.x.keys, s.x.auxMatched, s.x.pbxMatched = nil, false, false
 	s.x.role, s.x.suite = Responder, chosen
 	s.x.commit, s.x.hvi = bytes.Clone(msg), c.HVI
 	if err := s.answerKeyAgreement(c); err != nil {

@@ -193,12 +193,13 @@ func (s *Session) keysAgreed(now time.Time) {
 	if s.x.mismatched {
 		s.emit(Mismatch{})
 	}
-	if s.memory.aux.Present() && !s.x.auxMatched {
+	if s.memory.aux.Present() && !s.x.auxMatched && s.x.suite.keyAgreement != wire.Mult {
 		s.emit(AuxMismatch{})
 	}
 	send, receive := s.x.keys.handOut(s.x.role)
 	s.emit(KeysAgreed{Keys{Send: send, Receive: receive, TagBits: s.x.suite.tagBits()}})
 	s.agreeOnClear()
+	s.keepRelay()
 	s.x.keys.wipeConfirm()
 }
 
@@ -232,7 +233,7 @@ func (s *Session) streamSecure() {
 
 // firstSecure tells of the first stream, and of all that the call leaves.
 func (s *Session) firstSecure() {
-	if s.wantsSession() {
+	if s.keepsSession() {
 		s.key = s.newSessionKey()
 	}
 	s.emit(Secure{
@@ -249,9 +250,19 @@ func (s *Session) firstSecure() {
 		PeerVerified: s.x.confirmed.Verified,
 		Disclosed:    s.x.confirmed.Disclosure,
 		Peer:         ZID(s.peer.hello.ZID),
-		Remember:     s.memory.update(s.x.keys.retained.Clone(), s.x.matched, s.x.confirmedAt, s.x.interval),
+		Remember:     s.remember(),
 		Mismatched:   s.x.mismatched,
 		SessionKey:   s.key,
 		AuxMatched:   s.x.auxMatched,
 	})
+	s.offerEnrolment()
+}
+
+// remember is what the call leaves (Section 4.6.1).
+func (s *Session) remember() Retained {
+	fresh := s.x.keys.retained.Clone()
+	if s.x.suite.keyAgreement == wire.Prsh {
+		return s.memory.updatePreshared(fresh, s.x.confirmedAt, s.x.interval)
+	}
+	return s.memory.update(fresh, s.x.matched, s.x.confirmedAt, s.x.interval)
 }

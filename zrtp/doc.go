@@ -1,6 +1,6 @@
 // Package zrtp agrees on SRTP keys with the other end of a call over the media
-// path itself, as RFC 6189 says, in Diffie-Hellman mode, and in the KEM mode by
-// which other phones make that safe from quantum computers. Nobody else has to be
+// path itself, as RFC 6189 says, in Diffie-Hellman, Preshared and Multistream mode,
+// and in the KEM mode by which other phones make that safe from quantum computers. Nobody else has to be
 // trusted: two people who compare a short authentication string (SAS) know that
 // nobody sits between them, and from then on each call vouches for the next.
 //
@@ -89,6 +89,21 @@
 // brings as SessionKey is given to the others with Join; they say StreamSecure when
 // their keys are there. The SessionKey is wiped when the call ends.
 //
+// # What a phone may allow
+//
+// All of this is off unless asked for, and a phone that promises private calls asks
+// for none of it.
+//
+//   - Config.Preshared: some calls with other makes of phone go without a key
+//     agreement. See maxPreshared for what that costs.
+//   - Config.AllowClear: both users may agree to go on without encryption. Cleared says
+//     so; GoSecure leads back.
+//   - AcceptEnrolment: the user trusts a PBX with the SAS of later calls. It answers
+//     the event Enrolment, and Retained.RevokeEnrolment takes it back. Until then a
+//     relayed SAS is refused, and shown to nobody.
+//
+// # Strangers
+//
 // A packet that anyone could have made does not end a call: see doubt. Before a
 // message of the exchange costs more than a few hashes, its hash chain is
 // checked (Section 9), so a stranger can neither make us compute nor grow. Only a
@@ -96,10 +111,11 @@
 //
 // # What it does not do
 //
-// No Preshared mode, no PBX (SASrelay and enrolment; a pbxsecret that the caller
-// has is used), no signatures, no GoClear: it is refused. No HQC (HQD1 to
-// HQD3, X1H1, X3H3, XKR1, XKR3): it has no standard yet, and its drafts do not
-// understand each other. It never sends Ping. It neither encrypts nor decrypts
-// SRTP, and does not resolve an SSRC collision, only reports it. The key pairs of
-// ML-KEM and Kyber are the library's, which cannot wipe them: they are dropped.
+// README.md has the table of what is left out, with the reasons: DH2k, Twofish,
+// Skein, AES-192, signatures, HQC. It is no PBX: it neither relays a SAS nor enrols
+// others. It never sends Ping. It neither encrypts nor decrypts SRTP, and does not
+// resolve an SSRC collision, only reports it. It does not put several streams' first
+// exchanges in order: the owner makes one first stream, and joins the others to it.
+// The key pairs of ML-KEM and Kyber are the library's, which cannot wipe them: they
+// are dropped.
 package zrtp

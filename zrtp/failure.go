@@ -82,17 +82,6 @@ func (s *Session) receiveErrorACK(msg []byte) {
 	}
 }
 
-// receiveSASRelay acknowledges a relayed SAS and shows it to no one.
-//
-// RFC 6189, Section 5.13: [a relayed] SAS SHOULD NOT be rendered. A RelayACK is
-// still sent, but no Error message is sent.
-func (s *Session) receiveSASRelay(msg []byte) {
-	// Section 5.13: a sender of SASrelay MUST have set the M flag.
-	if _, err := wire.ParseSASRelay(msg); err == nil && s.state == stateSecure && s.peer.hello.MiTM {
-		s.transmit(wire.RelayACK{}.Append(nil))
-	}
-}
-
 // receivePing answers a proxy's question who is here.
 //
 // RFC 6189, Section 5.15: every ZRTP endpoint MUST respond to a Ping message

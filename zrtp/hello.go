@@ -52,7 +52,10 @@ func (s *Session) newHello() []byte {
 // not all have.
 func (s *Session) listed() []wire.Algorithm {
 	list := slices.Clone(s.offer.keyAgreements)
-	if s.cfg.Further || s.wantsSession() {
+	if s.cfg.Preshared && !s.cfg.Further {
+		list = append(list, wire.Prsh)
+	}
+	if s.cfg.Further || s.keepsSession() {
 		list = append(list, wire.Mult)
 	}
 	if len(list) > wire.MaxAlgorithms {

@@ -102,8 +102,12 @@ func (s *Session) zids() (initiator, responder ZID) {
 	return ZID(s.peer.hello.ZID), s.cfg.ZID
 }
 
-// wantsSession tells whether ZRTPSess is of any use to this call.
-func (s *Session) wantsSession() bool { return s.cfg.Multistream || s.cfg.AllowClear }
+// wantsSession tells whether ZRTPSess may be of use to this call: for further streams,
+// or to trust a PBX.
+func (s *Session) wantsSession() bool { return s.keepsSession() || s.peer.hello.MiTM }
+
+// keepsSession tells whether ZRTPSess lasts as long as the call.
+func (s *Session) keepsSession() bool { return s.cfg.Multistream || s.cfg.AllowClear }
 
 // Join gives a further stream (Config.Further) the key of the call's first one. It
 // may come before Start or at any time after; until then the stream exchanges
@@ -183,11 +187,18 @@ func (s *Session) newNonceCommit() ([]byte, error) {
 		SAS:          s.x.suite.sas,
 		Nonce:        s.x.nonce,
 	}
+	s.x.role = Initiator
+	if s.x.suite.keyAgreement == wire.Prsh {
+		var key secret.Bytes
+		key, c.KeyID = s.commitPreshared()
+		s.x.commit = seal(c.Append(nil), s.chain.h1)
+		s.derivePreshared(key)
+		return s.x.commit, nil
+	}
 	if !s.key.present() || !s.key.spend(s.x.nonce) {
 		return nil, ErrNoSessionKey
 	}
 	s.x.commit = seal(c.Append(nil), s.chain.h1)
-	s.x.role = Initiator
 	s.deriveStream()
 	return s.x.commit, nil
 }

@@ -61,11 +61,13 @@ type memory struct {
 	rs1, rs2 retainedSecret
 	aux, pbx secret.Bytes
 	verified bool
+	// preshared is the number of calls in Preshared mode since the last key agreement.
+	preshared int
 }
 
 // recall copies what has not expired: the caller's values stay the caller's.
 func (m *memory) recall(now time.Time, r Retained) {
-	m.verified = r.Verified
+	m.verified, m.preshared = r.Verified, r.Preshared
 	m.pbx = r.PBXSecret.Clone()
 	if !expired(now, r.RS1Expires) {
 		m.rs1 = retainedSecret{r.RS1.Clone(), r.RS1Expires}

@@ -29,8 +29,10 @@ type Session struct {
 	memory memory
 	x      exchange
 	// key is what the first stream of the call left: made here, or joined.
-	key   *SessionKey
-	clear clearing
+	key       *SessionKey
+	clear     clearing
+	relay     relay
+	enrolment secret.Bytes // the pbxsecret that the user has not decided on
 
 	sequence   uint16
 	helloTimer retransmission // Hello, until it is acknowledged
@@ -72,7 +74,7 @@ func NewSession(cfg Config) (*Session, error) {
 		cfg.Expiry = 0
 	}
 	if cfg.Further {
-		cfg.Retained = nil
+		cfg.Retained, cfg.AuxSecret = nil, secret.Bytes{}
 	}
 	s := &Session{cfg: cfg}
 	s.memory.aux = cfg.AuxSecret.Clone()
@@ -343,6 +345,8 @@ func (s *Session) Close() {
 	s.quiesce()
 	s.wipe()
 	s.clear = clearing{}
+	s.relay.wipe()
+	s.enrolment.Wipe()
 	s.state = stateClosed
 }
 

@@ -47,6 +47,11 @@ type Config struct {
 	// Further: this is a further stream of a call. It is keyed from the first one
 	// alone: see Join. It neither looks at nor changes what is retained.
 	Further bool
+	// Preshared: calls may be keyed without a key agreement from what an earlier one
+	// left, if the user has verified the SAS then. It spares slow phones the work, and
+	// costs what maxPreshared says. Never where both ends have post-quantum keys.
+	// Retained.Preshared has to be kept with the secrets.
+	Preshared bool
 	// AllowClear: the user allows the other end to ask for a call without
 	// encryption, with the A flag in our Confirm. For a phone that promises private
 	// calls it is always false. It implies Multistream.
@@ -62,6 +67,8 @@ type Retained struct {
 	PBXSecret secret.Bytes
 	// Verified: the user compared the SAS, and no mismatch came since.
 	Verified bool
+	// Preshared is the number of calls in Preshared mode since the last key agreement.
+	Preshared int
 }
 
 // Keys are the SRTP keys of one stream: the plain values that cross from zrtp
@@ -183,6 +190,22 @@ type Cleared struct {
 	ByPeer bool
 }
 
+// Enrolment: the other end is a PBX that wishes to be trusted with the SAS of later
+// calls. Nothing comes of it without AcceptEnrolment.
+type Enrolment struct{ PBX ZID }
+
+// RelayedSAS is the SAS to be compared from now on.
+type RelayedSAS struct {
+	// SAS and SASType are as in Secure.
+	SAS, SASType string
+	// Own: it is that of this call in another rendering, for the sake of who reads the
+	// other. Otherwise it is that between a PBX which the user trusts and the party
+	// behind it, whom nothing of ours protects from the PBX; say so.
+	Own bool
+	// PeerVerified and Disclosed are flags of the party behind the PBX.
+	PeerVerified, Disclosed bool
+}
+
 // Failed: the session is over and there are no keys. Err is a *ProtocolError
 // when the protocol has a code for it.
 type Failed struct {
@@ -198,4 +221,6 @@ func (KeysAgreed) event()   {}
 func (Secure) event()       {}
 func (StreamSecure) event() {}
 func (Cleared) event()      {}
+func (Enrolment) event()    {}
+func (RelayedSAS) event()   {}
 func (Failed) event()       {}

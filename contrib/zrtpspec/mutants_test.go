@@ -129,8 +129,8 @@ var mutants = []mutant{
 	{
 		rule:  "a Multistream Commit without a session key",
 		file:  "zrtp/commit.go",
-		old:   "case c.KeyAgreement == wire.Mult:",
-		new:   "case false:",
+		old:   "return protocolError(wire.CodeNoSharedSecret, nil)",
+		new:   "return protocolError(wire.CodeSoftware, nil)",
 		cases: []string{"4.4.3/1"},
 	},
 	{
@@ -178,8 +178,8 @@ var mutants = []mutant{
 	{
 		rule:  "Preshared yields to DH",
 		file:  "zrtp/commit.go",
-		old:   "case c.KeyAgreement == wire.Prsh:\n\t\treturn false",
-		new:   "case c.KeyAgreement == wire.Prsh:\n\t\treturn true",
+		old:   "case ours != theirs:\n\t\treturn ours",
+		new:   "case ours != theirs:\n\t\treturn theirs",
 		cases: []string{"4.2/1", "4.4.2.3/1"},
 	},
 	{
@@ -553,8 +553,8 @@ var mutants = []mutant{
 	{
 		rule:  "unused bits of Confirm, sent",
 		file:  "zrtp/confirm.go",
-		old:   "H0:       s.chain.h0,",
-		new:   "H0:       s.chain.h0, Unused: 1,",
+		old:   "H0:         s.chain.h0,",
+		new:   "H0:         s.chain.h0, Unused: 1,",
 		cases: []string{"5.7/2"},
 	},
 	{
@@ -662,24 +662,31 @@ var mutants = []mutant{
 	},
 	{
 		rule:  "GoClear is refused",
-		file:  "zrtp/failure.go",
+		file:  "zrtp/clear.go",
 		old:   "s.transmit(wire.Error{Code: wire.CodeGoClearRefused}.Append(nil))",
 		new:   "s.transmit(wire.ClearACK{}.Append(nil))",
 		cases: []string{"4.7.2/1", "4.7.2/4", "7.3.1/1"},
 	},
 	{
 		rule:  "GoClear is answered",
-		file:  "zrtp/failure.go",
+		file:  "zrtp/clear.go",
 		old:   "s.transmit(wire.Error{Code: wire.CodeGoClearRefused}.Append(nil))",
 		new:   "",
 		cases: []string{"4.7.2/2", "4.7.2/3"},
 	},
 	{
 		rule:  "RelayACK",
-		file:  "zrtp/failure.go",
+		file:  "zrtp/relay.go",
+		old:   "return wire.RelayACK{}.Append(nil)",
+		new:   "return wire.ClearACK{}.Append(nil)",
+		cases: []string{"5.13/1"},
+	},
+	{
+		rule:  "RelayACK for who is no PBX",
+		file:  "zrtp/relay.go",
 		old:   "s.transmit(wire.RelayACK{}.Append(nil))",
 		new:   "",
-		cases: []string{"5.13/1"},
+		cases: []string{"5.13/3"},
 	},
 	{
 		rule:  "a relayed SAS is not shown",
@@ -698,8 +705,8 @@ var mutants = []mutant{
 	{
 		rule:  "the D flag is not set",
 		file:  "zrtp/confirm.go",
-		old:   "H0:       s.chain.h0,",
-		new:   "H0:       s.chain.h0, Disclosure: true,",
+		old:   "H0:         s.chain.h0,",
+		new:   "H0:         s.chain.h0, Disclosure: true,",
 		cases: []string{"11/1"},
 	},
 	{
@@ -712,15 +719,15 @@ var mutants = []mutant{
 	{
 		rule:  "the V flag",
 		file:  "zrtp/confirm.go",
-		old:   "Verified: s.verified(),",
-		new:   "Verified: true,",
+		old:   "Verified:   s.verified(),",
+		new:   "Verified:   true,",
 		cases: []string{"7.1/2"},
 	},
 	{
 		rule:  "no signature",
 		file:  "zrtp/confirm.go",
-		old:   "H0:       s.chain.h0,",
-		new:   "H0:       s.chain.h0, Signature: make([]byte, 4),",
+		old:   "H0:         s.chain.h0,",
+		new:   "H0:         s.chain.h0, Signature: make([]byte, 4),",
 		cases: []string{"7.2/1"},
 	},
 	{
