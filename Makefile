@@ -9,11 +9,11 @@ RACY := ./internal/... ./sip/... ./media/... ./softphone/... ./cmd/...
 
 export GO FUZZTIME
 
-.PHONY: help setup build demo run test race explore fuzz bench lint interop check
+.PHONY: help setup build demo run test race explore fuzz bench lint interop interop-full check
 .DEFAULT_GOAL := help
 
 help:
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 setup: ## install what a fresh Debian or Ubuntu machine with Go lacks
 	@tools/setup.sh
@@ -51,5 +51,8 @@ lint: setup ## format, vet, static analysis, dead code
 
 interop: setup ## calls with Linphone, baresip and Kamailio
 	$(GO) run ./contrib/interop
+
+interop-full: setup ## the same, with the cells that take long
+	$(GO) run ./contrib/interop -full
 
 check: lint test race ## what a change must pass: lint, test, race

@@ -25,16 +25,7 @@ func FuzzReceive(f *testing.F) {
 		if next := l.next(); !next.IsZero() {
 			t.Errorf("still busy: %s; %s", l.a.story(), l.b.story())
 		}
-		l.a.wantOrder(t)
-		l.b.wantOrder(t)
-		if count[Secure](l.a)+count[Secure](l.b) == 2 {
-			l.wantSecure()
-		}
-		for _, e := range []*end{l.a, l.b} {
-			if count[Failed](e)+count[Secure](e) != 1 {
-				t.Errorf("neither failed nor secure, or both: %s", e.story())
-			}
-		}
+		l.judge(t)
 	})
 }
 

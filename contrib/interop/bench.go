@@ -18,6 +18,7 @@ type bench struct {
 	*lab.Lab
 	wire  *wiretap.Capture
 	karat string // the binary
+	root  string // of the repository
 	// alice and bob are recordings of speech; the caller says alice's.
 	alice, bob string
 
@@ -36,7 +37,7 @@ func runCell(ctx context.Context, o options, c cell) (notes []string, err error)
 		return nil, err
 	}
 	b := &bench{
-		Lab: room, karat: o.karat,
+		Lab: room, karat: o.karat, root: o.root,
 		alice: filepath.Join(o.root, speechDir, "alice.wav"),
 		bob:   filepath.Join(o.root, speechDir, "bob.wav"),
 	}

@@ -19,5 +19,6 @@ func cells() []cell {
 	all = append(all, karatCells()...)
 	all = append(all, linphoneCells()...)
 	all = append(all, refusalCells()...)
+	all = append(all, specCells()...)
 	return all
 }

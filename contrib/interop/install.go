@@ -18,6 +18,9 @@ var tools = []struct{ needed, pkg string }{
 	{"baresip", "baresip-core"},
 	{"kamailio", "kamailio"},
 	{"ip", "iproute2"},
+	{"gcc", "gcc"},
+	{"/usr/include/stdio.h", "libc6-dev"},
+	{"/usr/include/bzrtp/bzrtp.h", "libbzrtp-dev"},
 	{"/usr/lib/*/kamailio/modules/tls.so", "kamailio-tls-modules"},
 }
 

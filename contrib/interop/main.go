@@ -2,7 +2,7 @@
 // proxy, and judges them from outside: by what the other phones say, by what
 // was heard at both ends, and by every packet that was sent.
 //
-//	go run ./contrib/interop [-run REGEXP] [-list] [-keep] [-parallel N]
+//	go run ./contrib/interop [-full] [-run REGEXP] [-list] [-keep] [-parallel N]
 //
 // It installs what is missing (Debian's linphone-cli, baresip-core, kamailio),
 // builds Karat, and runs each cell of the table in cells.go in a scratch
@@ -23,6 +23,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 
@@ -39,6 +40,7 @@ const (
 type options struct {
 	run      *regexp.Regexp
 	list     bool
+	full     bool // the cells that take long, too
 	keep     bool
 	install  bool
 	parallel int
@@ -73,6 +75,9 @@ func interop(ctx context.Context) int {
 		return runInside(ctx, o)
 	}
 	chosen := choose(cells(), o.run)
+	if !o.full && o.run.String() == "" && !o.list {
+		chosen = slices.DeleteFunc(chosen, func(c cell) bool { return c.full })
+	}
 	if o.list {
 		for _, c := range chosen {
 			fmt.Printf("%-*s  %s\n", nameWidth(chosen), c.name, c.proves)
@@ -103,6 +108,7 @@ func parseFlags(args []string) (options, error) {
 	o := options{}
 	f := flag.NewFlagSet("interop", flag.ContinueOnError)
 	pattern := f.String("run", "", "run only the cells whose name matches this expression")
+	f.BoolVar(&o.full, "full", false, "run the cells that take long, too (-run chooses among all)")
 	f.BoolVar(&o.list, "list", false, "list the cells and what each proves")
 	f.BoolVar(&o.keep, "keep", false, "keep captures, logs and recordings of cells that passed too")
 	f.BoolVar(&o.install, "install", true, "install what is missing with apt-get")

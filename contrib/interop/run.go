@@ -28,6 +28,7 @@ type cell struct {
 	// limit is how long it may take; a refused call needs 45 s to be told so.
 	limit time.Duration
 	karat bool // needs Karat's binary
+	full  bool // takes long: only for -full, and by its name
 	run   func(context.Context, *bench) error
 }
 

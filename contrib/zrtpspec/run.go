@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -34,7 +32,8 @@ Exit codes: 0 all cases that must pass did; 1 one did not; 2 usage; 3 there was
 no sane call with the target, before the cases or after them: it was not there,
 or it crashed. Without --strict a SHOULD that is not kept is reported and fails
 nothing, and a MUST to end an exchange is kept by one that ends without a word;
-with it both are failures.`
+with it both are failures. With --known all that fails must be known, and all
+that is known must fail.`
 
 // grammar is the whole command line.
 type grammar struct {
@@ -60,6 +59,8 @@ type runCommand struct {
 	Pause  time.Duration `help:"What the phone needs between two calls." default:"0s"`
 	Strict bool          `help:"SHOULD counts, and so does an Error message that is missing."`
 	Skip   string        `help:"Lines of a case and the reason why it is left out." placeholder:"FILE" type:"existingfile"`
+	Known  string        `help:"Lines of a case that fails and what is seen: only differences from that fail the run." placeholder:"FILE" type:"existingfile"`
+	Jobs   int           `help:"How many cases at once, each with a target of its own: the ports of the second are 10 above those of the first, and so on; CMD finds its own in $ZRTPSPEC_PORT and the tester's in $ZRTPSPEC_LOCAL_PORT." default:"1"`
 
 	JUnit   string `name:"junit" help:"Write the report as JUnit XML." placeholder:"FILE"`
 	HTML    string `name:"html" help:"Write the report as one HTML page." placeholder:"FILE"`
@@ -113,34 +114,6 @@ func (l listCommand) run(w io.Writer) error {
 	return nil
 }
 
-// source reaches the target. The function ends that.
-func (r runCommand) source(ctx context.Context, w io.Writer) (spec.Source, func(), error) {
-	local, err := netip.ParseAddrPort(r.Local)
-	if err != nil {
-		return nil, nil, fmt.Errorf("--local: %w", err)
-	}
-	switch {
-	case r.Media != "":
-		media, err := netip.ParseAddrPort(r.Media)
-		if err != nil {
-			return nil, nil, fmt.Errorf("--media: %w", err)
-		}
-		output := io.Discard
-		if r.Verbose {
-			output = w
-		}
-		return &phone.Exec{Media: media, Local: local, Command: r.Exec, Output: output}, func() {}, nil
-	case r.Target == "" && !r.Wait:
-		return nil, nil, fmt.Errorf("%w: one of --target, --wait and --media is needed", errUsage)
-	}
-	s, err := phone.NewSIP(ctx, r.Target, local, r.Silent)
-	if err != nil {
-		return nil, nil, err
-	}
-	s.Pause = r.Pause
-	return s, s.Close, nil
-}
-
 func (r runCommand) run(ctx context.Context, w io.Writer) (int, error) {
 	cases, err := spec.Find(r.Cases)
 	if err != nil {
@@ -150,30 +123,36 @@ func (r runCommand) run(ctx context.Context, w io.Writer) (int, error) {
 	if err != nil {
 		return exitUsage, err
 	}
-	source, closeSource, err := r.source(ctx, w)
+	known, err := r.known()
 	if err != nil {
 		return exitUsage, err
 	}
-	defer closeSource()
-	s := session{runCommand: r, source: source, skip: skip, out: w}
-	defer s.stop()
 	done := report.Run{Target: r.name(), Began: time.Now(), Strict: r.Strict}
-	done.Results = s.run(ctx, cases)
+	if done.Results, err = r.put(ctx, cases, skip, w); err != nil {
+		return exitUsage, err
+	}
 	code := exitPassed
 	for _, result := range done.Results {
-		code = max(code, r.weigh(result))
+		code = max(code, r.weigh(result, known))
 	}
-	fmt.Fprintf(w, "\n%s\n\n%s\n", done.Summary(), report.Caveat)
+	fmt.Fprintf(w, "\n%s\n", done.Summary())
+	for _, difference := range known.differences(done.Results) {
+		fmt.Fprintln(w, difference)
+	}
+	fmt.Fprintf(w, "\n%s\n", report.Caveat)
 	return code, r.write(done)
 }
 
 // weigh is what a result means for the exit code.
-func (r runCommand) weigh(result spec.Result) int {
+func (r runCommand) weigh(result spec.Result, known known) int {
+	sane := result.ID == spec.Sane().ID
 	switch {
-	case result.Verdict != spec.Fail:
-		return exitPassed
-	case result.ID == spec.Sane().ID:
+	case sane && result.Verdict == spec.Fail:
 		return exitCrashed
+	case r.Known != "" && !sane && known.judge(result) != "":
+		return exitFailed
+	case r.Known != "" || result.Verdict != spec.Fail:
+		return exitPassed
 	case result.Level == spec.Should && !r.Strict:
 		return exitPassed
 	}
@@ -191,33 +170,20 @@ func (r runCommand) name() string {
 	return r.Target
 }
 
-// skipped reads the table of cases to leave out: an ID and a reason on each line.
+// skipped reads the table of cases to leave out.
 func (r runCommand) skipped() (map[string]string, error) {
 	skip := map[string]string{}
 	if r.Skip == "" {
 		return skip, nil
 	}
-	f, err := os.Open(r.Skip)
+	list, err := readNotes(r.Skip)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		line := strings.TrimSpace(lines.Text())
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		id, reason, _ := strings.Cut(line, " ")
-		if strings.TrimSpace(reason) == "" {
-			return nil, fmt.Errorf("%s: %s is left out without a reason", r.Skip, id)
-		}
-		if _, err := spec.Find([]string{id}); err != nil {
-			return nil, fmt.Errorf("%s: %w", r.Skip, err)
-		}
-		skip[id] = strings.TrimSpace(reason)
+	for _, n := range list.notes {
+		skip[n.id] = n.text
 	}
-	return skip, lines.Err()
+	return skip, nil
 }
 
 // write writes the reports to files.

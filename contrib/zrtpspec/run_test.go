@@ -59,6 +59,9 @@ func TestUsage(t *testing.T) {
 		{"run", "--target", "sip:bob@127.0.0.1", "--local", "here"},
 		{"run", "4.4.9/1", "--media", "127.0.0.1:1"},
 		{"run", "--media", "127.0.0.1:1", "--skip", skip},
+		{"run", "--media", "127.0.0.1:1", "--known", skip},
+		{"run", "--media", "127.0.0.1:1", "--jobs", "0"},
+		{"run", "--target", "sip:bob@example.org", "--jobs", "2"},
 	} {
 		if code, _, errs := command(t, args...); code != exitUsage || !strings.Contains(errs, "zrtpspec: error:") {
 			t.Errorf("%q: exit %d, %s", args, code, errs)
@@ -142,6 +145,36 @@ func TestRunSIP(t *testing.T) {
 	for _, want := range []string{"pass           4.5.3/1", "pass           4.3/1", "the target ended, signal: killed", "pass           8.1/1"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not said:\n%s", want, out)
+		}
+	}
+}
+
+// Several jobs, and what is known to fail: only a difference from that counts, in
+// either direction.
+func TestJobsAndKnown(t *testing.T) {
+	t.Parallel()
+	// Below the ports that Linux numbers by itself, and apart from those of this
+	// test elsewhere.
+	first := 10_000 + os.Getpid()%400*2*jobStep
+	media, local := fmt.Sprintf("127.0.0.1:%d", first), fmt.Sprintf("127.0.0.1:%d", first+8000)
+	known := filepath.Join(t.TempDir(), "known")
+	target := fmt.Sprintf("env %s=\"127.0.0.1:$%s 127.0.0.1:$%s\" %s", engineVariable, portVariable, localPortVariable, os.Args[0])
+	const sums = "5 pass, 1 fail" // each job makes a sane call first and last
+	for _, test := range []struct {
+		known string
+		code  int
+		said  string
+	}{
+		{"5.1.5/2 no Multistream\n", exitPassed, sums},
+		{"# nothing\n", exitFailed, "new: 5.1.5/2 fails"},
+		{"5.1.5/2 no Multistream\n4/8 nothing\n", exitFailed, "gone: 4/8, now pass, was known for: nothing"},
+		{"5.1.5/2 ~ sometimes\n4/8 ~ sometimes\n", exitPassed, sums},
+	} {
+		write(t, known, []byte("name: a test\n"+test.known))
+		code, out, errs := command(t, "run", "4/8", "5.1.5/2",
+			"--media", media, "--local", local, "--exec", target, "--known", known, "--jobs", "2")
+		if code != test.code || !strings.Contains(out, test.said) {
+			t.Errorf("%q: exit %d, want %d and %q: %s %s", test.known, code, test.code, test.said, out, errs)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -17,40 +18,42 @@ type session struct {
 	source  spec.Source
 	skip    map[string]string
 	out     io.Writer
+	environ []string       // of the phone that we start
 	command *phone.Command // the phone, if we started it
 	results []spec.Result
 }
 
 // run makes a sane call, puts the cases, and makes another sane call. Where a
 // case left the target silent, one is made in between as well.
-func (s *session) run(ctx context.Context, cases []spec.Case) []spec.Result {
+func (s *session) run(ctx context.Context, cases <-chan spec.Case) {
 	if err := s.start(); err != nil {
 		s.note(spec.Result{Case: spec.Sane(), Verdict: spec.Fail, Seen: err.Error()})
-		return s.results
+		return
 	}
 	if !s.note(s.sane()) {
 		fmt.Fprintln(s.out, "no sane call with the target: nothing else is worth asking")
-		return s.results
+		return
 	}
-	for _, c := range cases {
+	for c := range cases {
 		if ctx.Err() != nil {
-			return s.results
+			return
 		}
 		result := s.judge(c)
 		crashed := s.lost(&result)
 		s.note(result)
 		if crashed && !s.revive() {
 			fmt.Fprintln(s.out, "the target does not answer any more")
-			return s.results
+			return
 		}
 	}
 	s.note(s.sane())
-	return s.results
 }
 
 // note keeps a result and shows it; it tells whether that is a pass.
 func (s *session) note(r spec.Result) bool {
-	report.Line(s.out, r, s.Verbose)
+	var line bytes.Buffer // one piece: others write too
+	report.Line(&line, r, s.Verbose)
+	_, _ = s.out.Write(line.Bytes())
 	s.results = append(s.results, r)
 	return r.Verdict == spec.Pass
 }
@@ -102,7 +105,7 @@ func (s *session) start() (err error) {
 	if s.Exec == "" || s.Media != "" {
 		return nil
 	}
-	if s.command, err = phone.Start(s.Exec, io.Discard); err != nil {
+	if s.command, err = phone.Start(s.Exec, s.environ, io.Discard); err != nil {
 		return err
 	}
 	time.Sleep(s.Ready)

@@ -27,9 +27,9 @@ type LinphoneConfig struct {
 	// Encryption is none, srtp (SDES), dtls or zrtp.
 	Encryption string
 	Mandatory  bool
-	// KeyAgreements and SASTypes by their ZRTP names, most wanted first; none
-	// means its own defaults.
-	KeyAgreements, SASTypes []string
+	// KeyAgreements, Hashes, Ciphers and SASTypes by their ZRTP names, most wanted
+	// first; none means its own defaults.
+	KeyAgreements, Hashes, Ciphers, SASTypes []string
 	// Proxy to register at over Transport; nil means direct calls over UDP.
 	Proxy     *Kamailio
 	Transport string

@@ -3,6 +3,7 @@ package phone
 import (
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"syscall"
 	"time"
@@ -17,10 +18,11 @@ type Command struct {
 	ended chan struct{}
 }
 
-// Start has the shell run a line. The target gets a process group of its own, so
-// that what it starts ends with it.
-func Start(line string, output io.Writer) (*Command, error) {
+// Start has the shell run a line, with something added to the environment. The
+// target gets a process group of its own, so that what it starts ends with it.
+func Start(line string, environ []string, output io.Writer) (*Command, error) {
 	c := &Command{cmd: exec.Command("/bin/sh", "-c", "exec "+line), ended: make(chan struct{})}
+	c.cmd.Env = append(os.Environ(), environ...)
 	c.cmd.Stdout, c.cmd.Stderr = output, output
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	c.cmd.WaitDelay = endPause

@@ -18,6 +18,8 @@ type Exec struct {
 	Media, Local netip.AddrPort
 	// Command is run by the shell; empty: the target is there already.
 	Command string
+	// Environ is added to the environment of the command.
+	Environ []string
 	// Output gets what the command says.
 	Output io.Writer
 }
@@ -45,7 +47,7 @@ func (e execPhone) Call([]string) (spec.Call, error) {
 	if e.Command == "" {
 		return c, nil
 	}
-	if c.command, err = Start(e.Command, e.Output); err != nil {
+	if c.command, err = Start(e.Command, e.Environ, e.Output); err != nil {
 		s.close()
 		return nil, err
 	}

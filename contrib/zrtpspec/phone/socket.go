@@ -1,9 +1,11 @@
 package phone
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"syscall"
 	"time"
 )
 
@@ -17,12 +19,21 @@ type socket struct {
 	buffer []byte
 }
 
+// listen opens a socket. A port that was just closed may be taken for a moment
+// still: a process that another job starts holds copies of all sockets until it
+// executes its program.
 func listen(local netip.AddrPort) (*socket, error) {
-	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(local))
-	if err != nil {
-		return nil, fmt.Errorf("listen for media: %w", err)
+	const tries, pause = 50, 20 * time.Millisecond
+	for i := 1; ; i++ {
+		conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(local))
+		if err == nil {
+			return &socket{conn: conn, buffer: make([]byte, maxDatagram)}, nil
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) || i == tries {
+			return nil, fmt.Errorf("listen for media: %w", err)
+		}
+		time.Sleep(pause)
 	}
-	return &socket{conn: conn, buffer: make([]byte, maxDatagram)}, nil
 }
 
 func (s *socket) port() uint16 { return s.conn.LocalAddr().(*net.UDPAddr).AddrPort().Port() }

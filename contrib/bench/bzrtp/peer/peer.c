@@ -1,7 +1,12 @@
 /*
- * Two uses of libbzrtp, on request, without a socket or a clock: what the Go
- * program beside this file asks on standard input is answered on standard
- * output, each answer ending with a line "ok".
+ * Uses of libbzrtp. With arguments,
+ *
+ *   peer PORT PEER_PORT     one engine on a UDP port of loopback, its peer on
+ *                           another, for a while
+ *
+ * and without, two on request, without a socket or a clock: what the Go program
+ * beside this file asks on standard input is answered on standard output, each
+ * answer ending with a line "ok".
  *
  *   handshakes N SUITE      run N whole key agreements between two engines in
  *                           memory; answer "nanoseconds T", of this processor
@@ -16,10 +21,16 @@
  */
 #include <bzrtp/bzrtp.h>
 
+#include <arpa/inet.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+
+/* How long an engine on a port lives: longer than whoever tests it takes. */
+enum { LIFE_MS = 60000, OWN_SSRC = 77 };
 
 enum { KINDS = 5, PACKET_MAX = 4096, QUEUE = 64, STEP_MS = 10, STEPS = 3000 };
 
@@ -82,24 +93,30 @@ static int start_session(void *data, const bzrtpSrtpSecrets_t *s, int32_t verifi
 	return 0;
 }
 
-static void begin(engine *e, uint32_t ssrc, void *peer, const unsigned suite[KINDS]) {
-	memset(e, 0, sizeof *e);
-	e->ssrc = ssrc;
-	e->peer = peer;
+/* open_engine makes an engine; suite NULL: with all that the library offers by itself. */
+static void open_engine(engine *e, const unsigned *suite, int (*send)(void *, const uint8_t *, uint16_t)) {
+	uint32_t ssrc = e->ssrc;
 	if ((e->context = bzrtp_createBzrtpContext()) == NULL) die("no context");
-	for (int i = 0; i < KINDS; i++) {
+	for (int i = 0; suite != NULL && i < KINDS; i++) {
 		uint8_t one[7] = {(uint8_t)suite[i]};
 		bzrtp_setSupportedCryptoTypes(e->context, kinds[i], one, 1);
 	}
 	bzrtpCallbacks_t callbacks;
 	memset(&callbacks, 0, sizeof callbacks);
-	callbacks.bzrtp_sendData = send_data;
+	callbacks.bzrtp_sendData = send;
 	callbacks.bzrtp_srtpSecretsAvailable = secrets_available;
 	callbacks.bzrtp_startSrtpSession = start_session;
 	if (bzrtp_setCallbacks(e->context, &callbacks)) die("setCallbacks");
 	if (bzrtp_initBzrtpContext(e->context, ssrc)) die("initBzrtpContext");
 	if (bzrtp_setClientData(e->context, ssrc, e)) die("setClientData");
 	if (bzrtp_startChannelEngine(e->context, ssrc)) die("startChannelEngine");
+}
+
+static void begin(engine *e, uint32_t ssrc, void *peer, const unsigned suite[KINDS]) {
+	memset(e, 0, sizeof *e);
+	e->ssrc = ssrc;
+	e->peer = peer;
+	open_engine(e, suite, send_data);
 }
 
 static void end(engine *e) { bzrtp_destroyBzrtpContext(e->context, e->ssrc); }
@@ -146,7 +163,50 @@ static uint16_t unhex(const char *digits, uint8_t *bytes) {
 	return n;
 }
 
-int main(void) {
+static int udp = -1; /* a socket that is connected to the peer's port */
+
+static int send_udp(void *data, const uint8_t *packet, uint16_t length) {
+	(void)data;
+	/* That nobody listens yet is no error: the engine repeats itself. */
+	if (send(udp, packet, length, 0) < 0) return 0;
+	return 0;
+}
+
+static uint64_t clock_ms(void) {
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000ull + t.tv_nsec / 1000000;
+}
+
+static void bind_udp(int port, int peer_port) {
+	struct sockaddr_in own = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in peer = own;
+	peer.sin_port = htons(peer_port);
+	udp = socket(AF_INET, SOCK_DGRAM, 0);
+	if (udp < 0 || bind(udp, (struct sockaddr *)&own, sizeof own) || connect(udp, (struct sockaddr *)&peer, sizeof peer)) die("no socket");
+}
+
+/* on_port runs one engine on a port, until it is ended or its time is over. */
+static int on_port(int port, int peer_port) {
+	static engine e;
+	uint8_t packet[PACKET_MAX];
+	bind_udp(port, peer_port);
+	e.ssrc = OWN_SSRC;
+	open_engine(&e, NULL, send_udp);
+	for (uint64_t began = clock_ms(), now = began; now - began < LIFE_MS; now = clock_ms()) {
+		struct pollfd readable = {udp, POLLIN, 0};
+		if (poll(&readable, 1, STEP_MS) > 0) {
+			ssize_t n = recv(udp, packet, sizeof packet, 0);
+			if (n > 0) bzrtp_processMessage(e.context, e.ssrc, packet, (uint16_t)n);
+		}
+		bzrtp_iterate(e.context, e.ssrc, clock_ms() - began);
+	}
+	end(&e);
+	return 0;
+}
+
+int main(int count, char **arguments) {
+	if (count == 3) return on_port(atoi(arguments[1]), atoi(arguments[2]));
 	static engine e;
 	static char line[4 * PACKET_MAX], digits[4 * PACKET_MAX];
 	static uint8_t packet[PACKET_MAX];
