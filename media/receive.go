@@ -55,6 +55,12 @@ func (r *receiver) arm(ctx *srtp.Context, p Parameters, self uint32, clock repor
 	r.self, r.clock = self, clock
 }
 
+func (r *receiver) renegotiate(p Parameters) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.params = p
+}
+
 // start tells which fork the keys belong to, and returns the address that
 // proved genuine before that was known.
 func (r *receiver) start(fork path.Fork) (netip.AddrPort, bool) {

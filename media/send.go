@@ -36,6 +36,7 @@ type sender struct {
 	seal    sealer
 	fork    path.Fork
 	muted   bool
+	paused  bool // the peer wants no voice: none is sent, its time passes
 	stopped bool
 	ready   encoded                 // leaves at the next tick
 	spare   [codec.PacketBytes]byte // room tone, in place of a voice frame muted too late
@@ -60,6 +61,12 @@ func (o *sender) arm(ctx *srtp.Context, ssrc uint32, p Parameters, clock reporte
 	o.reports = clock
 }
 
+func (o *sender) renegotiate(p Parameters) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.seal.header.PayloadType = p.SendPT
+}
+
 // prepare encodes the spare frame of room tone, before the goroutine runs.
 func (o *sender) prepare() error {
 	clear(o.frame[:])
@@ -77,6 +84,12 @@ func (o *sender) mute(muted bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.muted = muted
+}
+
+func (o *sender) pause(paused bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.paused = paused
 }
 
 func (o *sender) stop() {
@@ -155,15 +168,20 @@ func (s *Stream) transmit(tick int64) error {
 	if o.stopped {
 		return nil
 	}
-	b, err := o.sealReady()
-	if err != nil {
-		return err
+	if o.paused {
+		o.seal.pass(1)
+	} else {
+		b, err := o.sealReady()
+		if err != nil {
+			return err
+		}
+		s.emit(b, &s.counters.sent)
 	}
-	s.emit(b, &s.counters.sent)
 	if report == nil {
 		return nil
 	}
-	if b, err = o.sealReport(report); err != nil {
+	b, err := o.sealReport(report)
+	if err != nil {
 		return err
 	}
 	s.emit(b, &s.counters.reports)

@@ -143,6 +143,17 @@ func (s *Stream) Start(fork path.Fork) error {
 // already; packets of room tone go on at the same pace.
 func (s *Stream) SetMuted(muted bool) { s.out.mute(muted) }
 
+// SetPaused stops sending voice, room tone included, while the peer wants none,
+// and goes on with it. RTCP is not voice (RFC 3264, Section 5.1): reports go on,
+// and keep the way open through routers that forget.
+func (s *Stream) SetPaused(paused bool) { s.out.pause(paused) }
+
+// Renegotiate takes what signalling agreed on anew, in the middle of the call.
+func (s *Stream) Renegotiate(p Parameters) {
+	s.out.renegotiate(p)
+	s.in.renegotiate(p)
+}
+
 // Stop ends sending, voice and all: when it has returned not one more packet
 // leaves. The peer is still heard until Close. It may be called at any time,
 // any number of times.

@@ -19,11 +19,17 @@ import (
 type message interface{ message() }
 
 type (
-	answer   struct{}
+	answer   struct{ auto bool } // auto: nobody pressed a key
 	decline  struct{}
 	hangup   struct{}
 	mute     struct{ on bool }
 	compared struct{ equal bool }
+	hold     struct{ on bool }
+	consents struct{ yes bool }    // to a transfer, or a redirection
+	transfer struct{ to string }   // the peer is to call somebody else
+	connect  struct{ other line }  // the peer is to take over another call
+	digits   struct{ keys string } // of a telephone
+	replaced struct{}              // another call has taken the place of this one
 )
 
 func (answer) message()   {}
@@ -31,6 +37,12 @@ func (decline) message()  {}
 func (hangup) message()   {}
 func (mute) message()     {}
 func (compared) message() {}
+func (hold) message()     {}
+func (consents) message() {}
+func (transfer) message() {}
+func (connect) message()  {}
+func (digits) message()   {}
+func (replaced) message() {}
 
 const (
 	// inboxSize is more than a person can press.
@@ -57,6 +69,7 @@ type call struct {
 	id     string
 	inbox  chan message
 	zrtpIn chan datagram
+	taken  chan struct{} // another call took the microphone
 	done   chan struct{} // closed when run has ended
 
 	outgoing bool
@@ -64,7 +77,19 @@ type call struct {
 	sip      *sip.Call
 	sipDone  bool // sip's last event has come
 
+	changes changes
+	consent consent
+	// Of a call that follows a transfer: who wants to know, and what it takes the
+	// place of (their call, ours).
+	onTransfer func(code int)
+	inPlaceOf  string
+	replaces   *call
+	transferTo string // where the peer is being sent
+
+	redirections int
+
 	// media and keys
+	seat    *seat // nil: an echo
 	path    path.Path
 	stream  *media.Stream
 	heard   <-chan struct{} // the stream's FirstAuthenticated
@@ -98,6 +123,7 @@ func newCall(p *Phone, id string, outgoing bool) *call {
 		outgoing: outgoing,
 		inbox:    make(chan message, inboxSize),
 		zrtpIn:   make(chan datagram, zrtpQueue),
+		taken:    make(chan struct{}, 1),
 		done:     make(chan struct{}),
 		facts: assay.Facts{
 			Outgoing:      outgoing,
@@ -127,7 +153,7 @@ func (c *call) run(begin func() error) {
 // loop runs until signalling is over. A call that is over for the user may
 // still owe the caller its one answer.
 func (c *call) loop() {
-	if c.sip == nil {
+	if c.over && c.sip == nil {
 		return
 	}
 	timer := time.NewTimer(0)
@@ -136,8 +162,15 @@ func (c *call) loop() {
 	for !c.sipDone {
 		c.arm(timer)
 		select {
-		case ev, open := <-c.sip.Events():
+		case ev, open := <-c.signals():
 			c.hearSIP(ev, open)
+		case <-c.taken:
+			c.setHold(true)
+		case <-c.changes.again:
+			c.changes.again = nil
+			c.reconcile()
+		case <-c.consent.until:
+			c.consented(false)
 		case m := <-c.inbox:
 			c.hearUser(m)
 		case d := <-c.zrtpIn:
@@ -154,6 +187,24 @@ func (c *call) loop() {
 			closing = nil
 			c.leave("you switched the phone off")
 		}
+	}
+}
+
+// signals are what signalling says; nil while a call waits to be redirected.
+func (c *call) signals() <-chan sip.CallEvent {
+	if c.sip == nil {
+		return nil
+	}
+	return c.sip.Events()
+}
+
+// post gives the call's goroutine a message; false: the call is over.
+func (c *call) post(m message) bool {
+	select {
+	case c.inbox <- m:
+		return true
+	case <-c.done:
+		return false
 	}
 }
 
@@ -175,7 +226,7 @@ func (c *call) hearUser(m message) {
 	}
 	switch m := m.(type) {
 	case answer:
-		switch err := c.answer(); {
+		switch err := c.answer(!m.auto); {
 		case errors.Is(err, ErrInCall): // it rings on
 			c.emit(Notice{Head: c.head(), Text: sentence(err)})
 		case err != nil:
@@ -190,6 +241,18 @@ func (c *call) hearUser(m message) {
 		c.applyMute()
 	case compared:
 		c.sasCompared(m.equal)
+	case hold:
+		c.setHold(m.on)
+	case consents:
+		c.consented(m.yes)
+	case transfer:
+		c.transfer(m.to, func() error { return c.sip.Transfer(m.to) })
+	case connect:
+		c.transfer(m.other.peer, func() error { return c.sip.TransferTo(m.other.sip) })
+	case digits:
+		c.sendDigits(m.keys)
+	case replaced:
+		c.leave("another call took the place of this one")
 	}
 }
 

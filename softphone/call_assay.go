@@ -40,6 +40,7 @@ func (c *call) decideVoice() {
 	c.assess()
 	if d.Action == assay.Allow {
 		c.openVoice()
+		c.reportTransfer(transferDone)
 		return
 	}
 	c.cut(voiceClosed)

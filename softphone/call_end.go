@@ -34,9 +34,12 @@ func (c *call) leave(why string) {
 		return
 	}
 	c.cutVoice()
-	if !c.outgoing && c.answered.IsZero() {
+	switch {
+	case c.sip == nil: // it waits to be redirected
+		c.sipDone = true
+	case !c.outgoing && c.answered.IsZero():
 		c.turnAway()
-	} else {
+	default:
 		c.sip.Hangup()
 	}
 	c.end(why, c.outcome())
@@ -82,7 +85,8 @@ func (c *call) end(why string, outcome Outcome) {
 		return
 	}
 	c.over = true
-	c.figures = nil
+	c.figures, c.consent, c.changes.again, c.changes.then = nil, consent{}, nil, nil
+	c.reportTransfer(transferFailed)
 	ended := Ended{Head: c.head(), Why: why, Outcome: outcome}
 	if !c.answered.IsZero() {
 		ended.Talked = time.Since(c.answered)

@@ -9,9 +9,17 @@ import (
 
 // ringIn looks at an incoming call before anybody hears of it.
 func (c *call) ringIn() error {
-	c.offered, c.facts.Offer = describe(c.sip.Offer())
+	if c.sip.Offer() == nil { // it wants an offer from us: nothing is known yet
+		c.offered, c.facts.Offer = offer.Description{}, assay.OfferUnknown
+	} else {
+		c.offered, c.facts.Offer = describe(c.sip.Offer())
+	}
+	c.replaces = c.phone.callOf(c.sip.Replaces())
 	c.facts.HashSignalled = len(c.offered.ZRTPHashes) > 0
 	in := Incoming{Head: c.head(), From: c.peer, Known: c.known()}
+	if c.replaces != nil {
+		in.Replaces = c.replaces.id
+	}
 	if d := c.decide(); d.Action == assay.Refuse {
 		in.Refused, in.Why = true, d.Why
 		c.emit(in)
@@ -21,7 +29,7 @@ func (c *call) ringIn() error {
 	c.emit(in)
 	c.assess()
 	if c.phone.cfg.AutoAnswer {
-		c.hearUser(answer{})
+		c.hearUser(answer{auto: true})
 	}
 	return nil
 }
@@ -29,6 +37,9 @@ func (c *call) ringIn() error {
 // known is what is known about a caller before anything private is sent.
 func (c *call) known() []string {
 	var out []string
+	if c.replaces != nil {
+		out = append(out, "it asks to take the place of a call that you have (a transfer); keys are agreed on anew")
+	}
 	if c.facts.HashSignalled {
 		out = append(out, "the caller's phone announces end-to-end encryption (ZRTP)")
 	} else {
@@ -42,7 +53,7 @@ func (c *call) known() []string {
 
 // answer takes an incoming call: media opens, keys are agreed, and only then
 // the microphone.
-func (c *call) answer() error {
+func (c *call) answer(pressed bool) error {
 	if c.outgoing || c.path != nil {
 		return nil // there is nothing to answer, or it is answered
 	}
@@ -50,19 +61,33 @@ func (c *call) answer() error {
 	if err != nil {
 		return err
 	}
-	if err := c.openMedia(local); err != nil {
+	// What takes the place of a call takes its microphone too.
+	force := pressed || c.replaces != nil && c.phone.talks(c.replaces)
+	if err := c.openMedia(local, force); err != nil {
 		return err
 	}
-	sdp, agreed, err := offer.Answer(c.offered, c.local)
+	c.fork = 1
+	if c.sip.Offer() == nil {
+		c.changes.said = offer.Offer(c.local)
+		return c.sip.Answer(c.changes.said) // the rest comes with the caller's answer
+	}
+	d := c.offered
+	sdp, agreed, err := offer.Answer(d, c.local)
 	if err != nil {
 		return err
 	}
-	c.agreed, c.fork = agreed, 1
+	c.agreed, c.changes.said, c.changes.shape = agreed, sdp, &d
 	if err := c.sip.Answer(sdp); err != nil {
 		return err
 	}
-	c.answered = time.Now()
-	c.emit(Answered{Head: c.head()})
+	c.accepted()
 	c.connect()
 	return nil
+}
+
+// accepted says that an incoming call is taken.
+func (c *call) accepted() {
+	c.answered = time.Now()
+	c.emit(Answered{Head: c.head()})
+	c.takesPlace()
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"karat/media"
+	"karat/media/device"
 	"karat/media/path"
 	"karat/sip/offer"
 	"karat/zrtp"
@@ -31,7 +32,7 @@ func (c *call) closeMedia() {
 		c.session.Close()
 	}
 	c.stream, c.path, c.session, c.secure, c.early = nil, nil, nil, nil, nil
-	c.phone.giveMicrophone(c.id)
+	c.phone.giveMicrophone(c)
 }
 
 // randomSSRC is a synchronisation source that tells nothing.
@@ -43,8 +44,8 @@ func randomSSRC() uint32 {
 
 // openMedia opens the way of the media and makes what will run on it: a voice
 // that is closed, and a key agreement whose Hello an offer can announce.
-func (c *call) openMedia(local netip.Addr) error {
-	if err := c.phone.takeMicrophone(c.id); err != nil {
+func (c *call) openMedia(local netip.Addr, force bool) error {
+	if err := c.phone.takeMicrophone(c, force); err != nil {
 		return err
 	}
 	p, err := c.phone.cfg.OpenPath(local)
@@ -52,7 +53,7 @@ func (c *call) openMedia(local netip.Addr) error {
 		return fmt.Errorf("no port for the voice could be opened: %w", err)
 	}
 	c.path = p
-	dev, err := c.phone.cfg.OpenDevice()
+	dev, err := c.openDevice()
 	if err != nil {
 		return err
 	}
@@ -74,6 +75,21 @@ func (c *call) openMedia(local netip.Addr) error {
 	c.local = offer.Local{Address: p.Local(), ZRTPHash: c.session.HelloHash()}
 	p.Receive(c.receive(c.stream))
 	return nil
+}
+
+// openDevice is the call's seat at the desk. Who sends back what it hears needs
+// no microphone.
+func (c *call) openDevice() (device.Device, error) {
+	if c.phone.cfg.Echo {
+		return c.phone.cfg.OpenDevice()
+	}
+	s, err := c.phone.desk.sit()
+	if err != nil {
+		return nil, err
+	}
+	c.seat = s
+	c.phone.seated(c)
+	return s, nil
 }
 
 // receive sorts what arrives, on the path's goroutine.

@@ -18,13 +18,24 @@ func (c *call) dial() error {
 	if err != nil {
 		return err
 	}
-	if err := c.openMedia(local); err != nil {
+	if err := c.openMedia(local, true); err != nil {
 		return err
 	}
+	return c.invite()
+}
+
+// invite sends the INVITE to c.peer.
+func (c *call) invite() error {
 	ctx, cancel := context.WithTimeout(context.Background(), inviteTime)
 	defer cancel()
-	c.sip, err = c.phone.agent.Invite(ctx, c.peer, offer.Offer(c.local))
-	return err
+	c.changes.said = offer.Offer(c.local)
+	sc, err := c.phone.agent.InviteInPlace(ctx, c.peer, c.inPlaceOf, c.changes.said)
+	if err != nil {
+		return err
+	}
+	c.sip = sc
+	c.phone.attach(c, sc)
+	return nil
 }
 
 // progress passes on that the other end rings; which of 180 and 183 it was says
@@ -33,17 +44,26 @@ func (c *call) progress(ev sip.Progress) {
 	if !c.over && !c.rang && ev.Code >= 180 {
 		c.rang = true
 		c.emit(Ringing{Head: c.head()})
+		c.reportTransfer(transferRings)
 	}
 }
 
 // hearAnswer: our call is up, and we learn whom to agree with. (The one that we
-// answered is up when its caller acknowledges that, which changes nothing.)
+// answered is up when its caller acknowledges that, which changes nothing; unless
+// the offer was ours, so that the answer comes only now.)
 func (c *call) hearAnswer(ev sip.Answered) {
-	if c.over || !c.outgoing {
+	switch {
+	case c.over:
+		return
+	case c.outgoing:
+		c.answered = time.Now()
+		c.emit(Answered{Head: c.head()})
+	case c.sip.Offer() == nil:
+		c.accepted()
+	default:
+		c.reconcile()
 		return
 	}
-	c.answered = time.Now()
-	c.emit(Answered{Head: c.head()})
 	c.offered, c.facts.Offer = describe(ev.SDP)
 	c.facts.HashSignalled = len(c.offered.ZRTPHashes) > 0
 	if d := c.decide(); d.Action == assay.Refuse {
@@ -55,8 +75,9 @@ func (c *call) hearAnswer(ev sip.Answered) {
 		c.refuse(fmt.Sprintf("%v: the call was ended before a word was sent", err))
 		return
 	}
-	c.agreed, c.fork = agreed, path.Fork(ev.Fork)
+	c.agreed, c.fork = agreed, path.Fork(max(ev.Fork, 1))
 	c.connect()
+	c.reconcile()
 }
 
 // hearFailure: our call was not answered. To the user every refusal that says
@@ -64,6 +85,9 @@ func (c *call) hearAnswer(ev sip.Answered) {
 func (c *call) hearFailure(ev sip.Failed) {
 	switch {
 	case c.over:
+	case len(ev.Contacts) > 0 && c.redirections < maxRedirections && sip.CheckTarget(ev.Contacts[0]) == nil:
+		c.redirected(ev.Contacts[0])
+		return
 	case ev.Code == 488 || ev.Code == 415 || ev.Code == 606:
 		why := "the other phone does not accept a private call (it refused an offer of end-to-end encryption); ask for a phone with ZRTP at the other end"
 		c.emit(Refused{Head: c.head(), Why: why})

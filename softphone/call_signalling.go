@@ -41,6 +41,18 @@ func (c *call) hearSIP(ev sip.CallEvent, open bool) {
 		c.hearAnswer(ev)
 	case sip.Reoffered:
 		c.reoffered(ev.SDP)
+	case sip.Changed:
+		c.hearChanged(ev)
+	case sip.Reanswered:
+		c.hearLateAnswer(ev.SDP)
+	case sip.TransferAsked:
+		c.transferAsked(ev)
+	case sip.Transferring:
+		c.hearTransfer(ev)
+	case sip.Text:
+		c.text(ev)
+	case sip.Rejected:
+		c.rejected(ev)
 	case sip.Failed:
 		c.hearFailure(ev)
 	case sip.Ended:

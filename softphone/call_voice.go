@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"karat/media"
+	"karat/sip/offer"
 )
 
 // voice is how far the microphone has been let.
@@ -49,6 +50,7 @@ func (c *call) cutVoice() { c.cut(voiceCut) }
 // cut closes the microphone at once. The stream's Stop returns when nothing
 // more leaves; after voiceCut it is never opened again.
 func (c *call) cut(to voice) {
+	c.phone.giveMicrophone(c)
 	if c.stream != nil && c.voice == voiceOpen {
 		c.stream.SetMuted(true)
 		c.stream.Stop()
@@ -57,10 +59,12 @@ func (c *call) cut(to voice) {
 	c.voice = max(c.voice, to)
 }
 
-// applyMute makes the microphone what the user and the peer's direction want.
+// applyMute makes the microphone what the user and the peer's direction want. To
+// a peer that wants no voice none is sent, not even room tone.
 func (c *call) applyMute() {
 	if c.voice == voiceOpen {
-		c.stream.SetMuted(c.muted || !c.agreed.Send)
+		c.phone.setMuted(c, c.muted || c.changes.hold || c.changes.asked != nil && c.local.Direction == offer.SendOnly || !c.agreed.Send)
+		c.stream.SetPaused(!c.agreed.Send)
 	}
 }
 

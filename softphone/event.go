@@ -42,6 +42,9 @@ type Incoming struct {
 	// "no answer" after 45 s like everyone.
 	Refused bool
 	Why     string
+	// Replaces is our call that this one asks to take the place of, because its
+	// other end was sent on; empty: of none. Answering ends that one.
+	Replaces string
 }
 
 // Dialing: our call is on its way.
@@ -97,6 +100,47 @@ type Refused struct {
 	Why string
 }
 
+// Held: who lets whom wait, now. Nothing is said while either is true.
+type Held struct {
+	Head
+	Ours, Theirs bool
+}
+
+// DowngradeRefused: the other side, or somebody on the way, asked to go on with
+// less protection. It was refused, and the call is as private as before.
+type DowngradeRefused struct {
+	Head
+	Why string
+}
+
+// TransferAsked: the other end asks us to call somebody else in place of it.
+// Consent says whether we do; no answer within half a minute is no.
+type TransferAsked struct {
+	Head
+	To string
+}
+
+// TransferProgress is how far the other end has come that we sent on. Done and
+// OK: it talks there, and this call ends.
+type TransferProgress struct {
+	Head
+	To                string
+	Ringing, Done, OK bool
+}
+
+// Redirected: a server asks us to call another address. Consent says whether we
+// do; no answer within half a minute is no.
+type Redirected struct {
+	Head
+	To string
+}
+
+// Text is a message in writing. Everybody on its way could read it.
+type Text struct {
+	Head
+	Body string
+}
+
 // Notice is something the user should know: a store opened after a rollback, a
 // contact under another name.
 type Notice struct {
@@ -136,5 +180,11 @@ func (Talking) event()          {}
 func (Assayed) event()          {}
 func (Media) event()            {}
 func (Refused) event()          {}
+func (Held) event()             {}
+func (DowngradeRefused) event() {}
+func (TransferAsked) event()    {}
+func (TransferProgress) event() {}
+func (Redirected) event()       {}
+func (Text) event()             {}
 func (Notice) event()           {}
 func (Ended) event()            {}

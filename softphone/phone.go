@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"karat/media"
 	"karat/media/apm"
 	"karat/media/device"
 	"karat/media/path"
@@ -35,6 +36,9 @@ type Config struct {
 	Policy              assay.Policy
 	// AutoAnswer takes every call that policy does not refuse.
 	AutoAnswer bool
+	// DigitsInSignalling sends keys of a telephone where everybody on the way reads
+	// them, for menus that take them in no other way.
+	DigitsInSignalling bool
 	// Echo sends back what is heard, instead of a microphone.
 	Echo   bool
 	Logger *slog.Logger
@@ -83,10 +87,14 @@ type Phone struct {
 	hearing sync.WaitGroup // the goroutine of hear, and those that drain
 	talking sync.WaitGroup // the calls
 
-	mu     sync.Mutex // guards: calls, closed, talker
+	desk *desk
+
+	mu     sync.Mutex      // guards: calls, lines, closed, talker, voice
+	lines  map[string]line // the signalling of calls, by the calls' ids
 	calls  map[string]*call
 	closed bool
-	talker string // the call that has the microphone
+	talker *call         // the call that has the microphone
+	voice  *media.Stream // what carries its voice, once that is open
 }
 
 // New makes a phone; nothing is sent before Start.
@@ -106,6 +114,8 @@ func New(cfg Config) (*Phone, error) {
 		events: make(chan Event, eventBuffer),
 		done:   make(chan struct{}),
 		calls:  map[string]*call{},
+		lines:  map[string]line{},
+		desk:   &desk{open: cfg.OpenDevice},
 	}
 	if err := p.chooseAccount(); err != nil {
 		return nil, err
@@ -222,6 +232,7 @@ func (p *Phone) incoming(sc *sip.Call) {
 		return
 	}
 	c.sip, c.peer = sc, sc.Peer()
+	p.attach(c, sc)
 	p.run(c, c.ringIn)
 }
 
@@ -243,6 +254,18 @@ func (p *Phone) Call(target string) (string, error) {
 	return c.id, nil
 }
 
+// callInPlace calls target because somebody sent us there: replaces names the call
+// that it takes the place of, and report hears how far it has come.
+func (p *Phone) callInPlace(target, replaces string, report func(code int)) (string, error) {
+	c, err := p.addCall(true)
+	if err != nil {
+		return "", err
+	}
+	c.peer, c.inPlaceOf, c.onTransfer = target, replaces, report
+	p.run(c, c.dial)
+	return c.id, nil
+}
+
 // addCall makes room for a call.
 func (p *Phone) addCall(outgoing bool) (*call, error) {
 	p.mu.Lock()
@@ -258,32 +281,13 @@ func (p *Phone) addCall(outgoing bool) (*call, error) {
 	return c, nil
 }
 
-// takeMicrophone gives a call the microphone, which one call has at a time: what
-// is said to one must not be heard by another. An echo has no microphone.
-func (p *Phone) takeMicrophone(id string) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.talker != "" && p.talker != id && !p.cfg.Echo {
-		return ErrInCall
-	}
-	p.talker = id
-	return nil
-}
-
-func (p *Phone) giveMicrophone(id string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.talker == id {
-		p.talker = ""
-	}
-}
-
 // run gives the call its goroutine.
 func (p *Phone) run(c *call, begin func() error) {
 	p.talking.Go(func() {
 		c.run(begin)
 		p.mu.Lock()
 		delete(p.calls, c.id)
+		delete(p.lines, c.id)
 		p.mu.Unlock()
 	})
 }
@@ -312,19 +316,79 @@ func (p *Phone) SetMuted(id string, muted bool) error { return p.tell(id, mute{m
 // with the other end, and whether both were equal.
 func (p *Phone) SASCompared(id string, equal bool) error { return p.tell(id, compared{equal}) }
 
-func (p *Phone) tell(id string, m message) error {
+// Hold lets the other end of a call wait: the microphone closes at once, and the
+// other end is told not to send.
+func (p *Phone) Hold(id string) error { return p.tell(id, hold{true}) }
+
+// Resume talks to it again. The call that has the microphone waits instead.
+func (p *Phone) Resume(id string) error { return p.tell(id, hold{false}) }
+
+// Transfer sends the other end of a call on to target, and ends the call when it
+// has come there.
+func (p *Phone) Transfer(id, target string) error {
+	if err := sip.CheckTarget(target); err != nil {
+		return err
+	}
+	return p.tell(id, transfer{target})
+}
+
+// Connect lets the other ends of two calls talk to each other, without us: the
+// one of id is asked to take the place of us in the other call.
+func (p *Phone) Connect(id, other string) error {
 	p.mu.Lock()
-	c := p.calls[id]
+	l, known := p.lines[other]
 	p.mu.Unlock()
+	if !known || id == other {
+		return ErrNoCall
+	}
+	return p.tell(id, connect{l})
+}
+
+// Consent agrees to what a TransferAsked or Redirected asks for, or does not.
+func (p *Phone) Consent(id string, yes bool) error { return p.tell(id, consents{yes}) }
+
+// Digits sends keys of a telephone: 0 to 9, * and #.
+func (p *Phone) Digits(id, keys string) error { return p.tell(id, digits{keys}) }
+
+// line is a call's signalling, for those that are not the call.
+type line struct {
+	sip  *sip.Call
+	peer string
+}
+
+func (p *Phone) attach(c *call, sc *sip.Call) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lines[c.id] = line{sc, bareURI(c.peer)}
+}
+
+// callOf is the call with that name in the signalling; nil: there is none.
+func (p *Phone) callOf(name string) *call {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id, l := range p.lines {
+		if name != "" && l.sip.ID() == name {
+			return p.calls[id]
+		}
+	}
+	return nil
+}
+
+func (p *Phone) find(id string) *call {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.calls[id]
+}
+
+func (p *Phone) tell(id string, m message) error {
+	c := p.find(id)
 	if c == nil {
 		return ErrNoCall
 	}
-	select {
-	case c.inbox <- m:
-		return nil
-	case <-c.done:
+	if !c.post(m) {
 		return ErrNoCall
 	}
+	return nil
 }
 
 // Close hangs up all calls, unregisters, and returns when every goroutine has

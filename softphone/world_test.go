@@ -2,10 +2,12 @@ package softphone_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -42,7 +44,8 @@ func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
 		w := &world{t: t, sent: map[netip.Addr][]simnet.Packet{}}
 		w.net = simnet.New(simnet.Config{Plan: simnet.Delay(10 * time.Millisecond), Tap: w.tap})
 		defer w.net.Close()
-		conn, err := w.net.Host(providerAddr).ListenPacket(t.Context(), "udp", providerAddr+":5060")
+		provider := w.net.Host(providerAddr)
+		conn, err := provider.ListenPacket(t.Context(), "udp", providerAddr+":5060")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +55,12 @@ func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
 				"alice": secret.Copy([]byte("a-pw")), "bob": secret.Copy([]byte("b-pw")), "mallory": secret.Copy([]byte("m-pw")),
 			},
 		})
-		go w.proxy.ServeUDP(conn) // Close waits for it
+		streams, err := provider.Listen(t.Context(), "tcp", providerAddr+":5060")
+		if err != nil {
+			t.Fatal(err)
+		}
+		go w.proxy.ServeUDP(conn) // Close waits for both
+		go w.proxy.ServeTCP(streams)
 		defer w.proxy.Close()
 		defer func() {
 			for _, u := range w.started {
@@ -124,6 +132,16 @@ func (u *user) open() {
 	}
 	u.store = s
 	u.w.t.Cleanup(func() { s.Close() })
+}
+
+// overTCP lets the phone reach its provider over TCP: INVITEs that take the place
+// of a call do not fit into a datagram beside credentials.
+func (u *user) overTCP() {
+	a, _ := u.store.Account("sip:" + u.name + "@example.org")
+	a.Registrar = strings.Replace(a.Registrar, "=udp", "=tcp", 1)
+	if err := u.store.SetAccount(a); err != nil {
+		u.w.t.Fatal(err)
+	}
 }
 
 // start switches the phone on and waits until it is registered.
@@ -204,9 +222,24 @@ func expect[E softphone.Event](u *user) E {
 			}
 		case <-timeout:
 			var e E
-			u.w.t.Fatalf("%s: no %T came; seen: %#v", u.name, e, u.seen)
+			u.w.t.Fatalf("%s: no %T came; seen: %s", u.name, e, names(u.seen))
 		}
 	}
+}
+
+// names are the types of events, without the ones that come every second.
+func names(events []softphone.Event) string {
+	var all []string
+	for _, ev := range events {
+		switch ev := ev.(type) {
+		case softphone.Media, softphone.Assayed:
+		case softphone.Notice:
+			all = append(all, "Notice: "+ev.Text)
+		default:
+			all = append(all, strings.TrimPrefix(fmt.Sprintf("%T", ev), "softphone."))
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 // saw tells whether an event of type E came before.

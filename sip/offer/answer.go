@@ -53,14 +53,19 @@ func (d Description) answers(ours *sdp.MediaDescription) []*sdp.MediaDescription
 
 // Accept reads the answer to Offer(l).
 func Accept(l Local, answer Description) (Negotiated, error) {
+	return accept(l, answer, 0, opusPT)
+}
+
+// accept reads the answer to an offer whose one stream stood at index, with Opus
+// under the number pt. What stands elsewhere answers nothing.
+func accept(l Local, answer Description, index, pt int) (Negotiated, error) {
 	if err := answer.usable(); err != nil {
 		return Negotiated{}, err
 	}
-	// Our offer had one stream; whatever comes after it answers nothing.
-	if answer.Audio != 0 {
+	if answer.Audio != index {
 		return Negotiated{}, ErrNoAudio
 	}
-	return answer.negotiated(l.Direction.narrowed(answer.Direction), opusPT)
+	return answer.negotiated(l.Direction.narrowed(answer.Direction), pt)
 }
 
 // usable tells why we cannot talk to a peer with such a description.

@@ -156,3 +156,38 @@ func TestItem53_ProfilesAreNotMistaken(t *testing.T) {
 		t.Error("a=crypto in RTP/AVP, which FreeSWITCH refuses")
 	}
 }
+
+// We hold by sendonly and resume by sendrecv, with our address in the c= line all
+// the while; the lines, numbers and profile of a peer's offer stay.
+func TestItem39_HoldIsSendonly(t *testing.T) {
+	l := local("192.0.2.1:40000")
+	l.Direction, l.Version = SendOnly, 1
+	lines := []string{
+		"m=video 4000 RTP/AVPF 97", "a=rtpmap:97 VP8/90000",
+		"m=audio 4004 RTP/AVPF 120 110", "a=rtpmap:120 opus/48000/2", "a=rtpmap:110 telephone-event/8000",
+	}
+	theirs := mustParse(t, describing(lines...))
+	for _, text := range []string{string(Offer(l)), string(Reoffer(theirs, l))} {
+		d := mustParse(t, text)
+		if d.Direction != SendOnly || d.Address != l.Address || strings.Contains(text, "c=IN IP4 0.0.0.0") || !strings.HasPrefix(text, "v=0\r\no=- 0 1 IN") {
+			t.Errorf("read as %+v:\n%s", d, text)
+		}
+	}
+	text := string(Reoffer(theirs, l))
+	if !strings.Contains(text, "m=video 0 RTP/AVPF 97\r\nm=audio 40000 RTP/AVPF 120 110\r\na=rtpmap:120 opus/48000/2\r\n") {
+		t.Errorf("offered\n%s", text)
+	}
+	held := describing("m=video 0 RTP/AVPF 97", "m=audio 4004 RTP/AVPF 120", "a=rtpmap:120 opus/48000/2", "a=recvonly")
+	if n, err := AcceptReoffer(theirs, l, mustParse(t, held)); err != nil || n.OpusPT != 120 || n.ReceivePT != 120 || !n.Send || n.Receive {
+		t.Errorf("%+v, %v", n, err)
+	}
+	if _, err := AcceptReoffer(theirs, l, mustParse(t, describing("m=audio 4 RTP/AVP 120", "a=rtpmap:120 opus/48000/2"))); err == nil {
+		t.Error("an answer whose lines stand elsewhere was accepted")
+	}
+	// The old way to hold is understood.
+	old := mustParse(t, describing("m=audio 4 RTP/AVP 96", "c=IN IP4 0.0.0.0", opus))
+	answer, n, err := Answer(old, local("192.0.2.1:40000"))
+	if err != nil || n.Send || !strings.Contains(string(answer), "a=recvonly") {
+		t.Errorf("%+v, %v\n%s", n, err, answer)
+	}
+}

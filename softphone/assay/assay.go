@@ -90,9 +90,10 @@ type Facts struct {
 	// SASDiffers: the user compared the SAS, and the two ends read different
 	// ones.
 	SASDiffers bool
-	// Downgrade: a re-INVITE asked for less.
-	Downgrade bool
-	Disclosed bool
+	// DowngradeRefused: somebody asked, in the middle of the call, to go on with
+	// less protection. It was refused: the call is what it was.
+	DowngradeRefused bool
+	Disclosed        bool
 	// VoiceBeforeSecure counts voice packets that left before keys were agreed:
 	// must be 0.
 	VoiceBeforeSecure int

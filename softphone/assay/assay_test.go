@@ -136,8 +136,8 @@ func TestCalls(t *testing.T) {
 			action: Refuse, dflt: Held, participants: Broken, unforged: Unconfirmed, says: "(no common hash):",
 		},
 		{
-			name: "re-INVITE to less", facts: with(good(), func(f *Facts) { f.Downgrade = true }),
-			action: Refuse, dflt: Held, participants: Held, unforged: Broken, says: "less protection",
+			name: "re-INVITE to less, refused", facts: with(good(), func(f *Facts) { f.DowngradeRefused = true }),
+			action: Allow, private: true, dflt: Held, participants: Held, unforged: Unconfirmed,
 		},
 		{
 			name: "weaker than before", facts: with(good(), func(f *Facts) { f.BestBefore = "X1M1" }),
@@ -296,7 +296,6 @@ var badFacts = map[string]func(*Facts){
 	"Mismatch":     func(f *Facts) { f.Mismatch = true },
 	"SASDiffers":   func(f *Facts) { f.SASDiffers = true },
 	"NameChanged":  func(f *Facts) { f.NameChanged = true },
-	"Downgrade":    func(f *Facts) { f.Downgrade = true },
 	"Disclosed":    func(f *Facts) { f.Disclosed = true },
 	"Voice":        func(f *Facts) { f.VoiceBeforeSecure++ },
 	"SDES":         func(f *Facts) { f.Offer = OfferSDES },
@@ -323,7 +322,6 @@ var switches = []func(*Facts, bool){
 	func(f *Facts, on bool) { f.Verified = on },
 	func(f *Facts, on bool) { f.SASDiffers = on },
 	func(f *Facts, on bool) { f.NameChanged = on },
-	func(f *Facts, on bool) { f.Downgrade = on },
 	func(f *Facts, on bool) { f.Disclosed = on },
 }
 
@@ -331,6 +329,7 @@ var switches = []func(*Facts, bool){
 var cosmetic = []func(*Facts){
 	func(f *Facts) { f.Outgoing = !f.Outgoing },
 	func(f *Facts) { f.PeerVerified = !f.PeerVerified },
+	func(f *Facts) { f.DowngradeRefused = !f.DowngradeRefused },
 	func(f *Facts) { f.SignallingTLS = !f.SignallingTLS },
 	func(f *Facts) { f.Relay = !f.Relay },
 	func(f *Facts) { f.KeyFile = !f.KeyFile },
@@ -423,7 +422,7 @@ func TestAllowedIsPrivate(t *testing.T) {
 		allowed++
 		unresolved := (f.Mismatch || f.NameChanged) && !f.MismatchResolved
 		unhashed := f.HashMismatch || f.HashSignalled && !f.HashMatched
-		if !f.Secure || unresolved || unhashed || f.Downgrade || f.NoHello || f.SASDiffers || f.Disclosed || f.Offer != OfferRTP {
+		if !f.Secure || unresolved || unhashed || f.NoHello || f.SASDiffers || f.Disclosed || f.Offer != OfferRTP {
 			t.Fatalf("allowed: %+v", f)
 		}
 		for _, finding := range r.Findings {

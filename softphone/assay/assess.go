@@ -123,6 +123,9 @@ func whyUnforged(f Facts) string {
 	} else {
 		voice += "; the key exchange was not announced in the signalling, one check fewer."
 	}
+	if f.DowngradeRefused {
+		voice += " The other side, or somebody on the way, asked in the middle of the call to go on with less protection, and was refused."
+	}
 	return voice + " " + whyRequest(f)
 }
 

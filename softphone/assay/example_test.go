@@ -20,7 +20,7 @@ func Example() {
 	report := assay.Assess(facts)
 	fmt.Println(report.Private, report.Finding(assay.Participants).Verdict)
 
-	facts.Downgrade = true
+	facts.Disclosed = true
 	fmt.Println(policy.Check(facts).Action)
 	// Output:
 	// wait

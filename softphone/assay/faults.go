@@ -67,11 +67,6 @@ var faults = []fault{
 	},
 	{
 		promise: Unforged,
-		present: func(f Facts) bool { return f.Downgrade },
-		why:     fixed("In the middle of the call the other side, or somebody on the way, asked to go on with less protection: the microphone was closed at once; hang up and call again."),
-	},
-	{
-		promise: Unforged,
 		present: func(f Facts) bool { return f.Secure && !accepted(f) },
 		why: func(f Facts) string {
 			return fmt.Sprintf("The keys were agreed with methods that Karat does not trust (%s): ask the other to update their phone.", strings.Join([]string{

@@ -31,7 +31,7 @@ func TestBrief(t *testing.T) {
 		t.Errorf("only what changed:\n%s", text)
 	}
 
-	facts.Downgrade = true
+	facts.Disclosed = true
 	text = strings.Join(Brief(assay.Assess(facts), &second), "\n")
 	if !strings.HasPrefix(text, "This call is NOT private.") || !strings.Contains(text, "broken") {
 		t.Errorf("a call that got worse reads\n%s", text)
