@@ -13,7 +13,7 @@ const telephoneKeys = "0123456789*#"
 // Errors of Phone.Digits.
 var (
 	ErrDigits   = errors.New("a telephone has the keys 0 to 9, * and #")
-	ErrNoDigits = errors.New("keys cannot be sent in this call: they would have to go in the signalling, where everybody on the way reads them, and --digits-in-signalling was not given")
+	ErrNoDigits = errors.New("keys cannot be sent in this call: they would have to go in the signalling, where everybody on the way reads them, and --dtmf-info was not given")
 )
 
 // sendDigits sends keys of a telephone. In the signalling they go only where the

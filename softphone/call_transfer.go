@@ -43,16 +43,19 @@ func (c *call) transferAsked(ev sip.TransferAsked) {
 // consented: the user has decided.
 func (c *call) consented(yes bool) {
 	asked := c.consent
+	if asked.transfer == nil && asked.redirect == "" {
+		return
+	}
 	c.consent = consent{}
+	c.emit(Consented{Head: c.head(), Agreed: yes})
 	switch {
 	case asked.transfer != nil && yes:
 		c.followTransfer(*asked.transfer)
 	case asked.transfer != nil:
 		c.sip.TransferProgress(transferDeclined)
-		c.emit(Notice{Head: c.head(), Text: "The transfer was declined; the call goes on."})
 	case asked.redirect != "" && yes:
 		c.followRedirection(asked.redirect)
-	case asked.redirect != "":
+	default:
 		c.sipDone = true
 		c.end("the call was redirected, and not followed", NotAnswered)
 	}

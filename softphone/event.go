@@ -135,6 +135,12 @@ type Redirected struct {
 	To string
 }
 
+// Consented: what was asked is decided, by the user or because the time was over.
+type Consented struct {
+	Head
+	Agreed bool
+}
+
 // Text is a message in writing. Everybody on its way could read it.
 type Text struct {
 	Head
@@ -185,6 +191,7 @@ func (DowngradeRefused) event() {}
 func (TransferAsked) event()    {}
 func (TransferProgress) event() {}
 func (Redirected) event()       {}
+func (Consented) event()        {}
 func (Text) event()             {}
 func (Notice) event()           {}
 func (Ended) event()            {}

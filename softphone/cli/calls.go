@@ -14,6 +14,7 @@ import (
 type callOptions struct {
 	Account         string `help:"The account to use, when there are several." placeholder:"AOR"`
 	RequireVerified bool   `help:"Refuse a call unless its code was compared before."`
+	DTMFInfo        bool   `name:"dtmf-info" help:"Send keys of a telephone in the signalling, for menus that take them in no other way. Every provider on the way reads them."`
 	Allow           string `help:"For this one call, allow what you know is not private." placeholder:"provider|clear"`
 }
 
@@ -35,7 +36,7 @@ func (e *env) phoneConfig(o callOptions, s *store.Store) softphone.Config {
 	cfg := softphone.Config{
 		Store: s, Account: o.Account, Listen: e.flags.Listen,
 		Microphone: settings.Microphone, Speaker: settings.Speaker,
-		Policy: assay.Policy{RequireVerified: o.RequireVerified},
+		Policy: assay.Policy{RequireVerified: o.RequireVerified}, DigitsInSignalling: o.DTMFInfo,
 		Logger: e.log,
 	}
 	if e.flags.Mic != "" {
@@ -46,6 +47,20 @@ func (e *env) phoneConfig(o callOptions, s *store.Store) softphone.Config {
 	}
 	return cfg
 }
+
+// whileItRuns are the commands of a running phone, for people and for scripts.
+const whileItRuns = `While it runs, lines on standard input are commands:
+
+  a answer, d decline, y the codes match, n they differ, m mute, u unmute,
+  p promises, h hang up, q quit
+  hold, resume             let the other end wait, or talk again
+  calls, switch NUMBER     several calls: talking in one lets the others wait
+  call URI                 call somebody else meanwhile
+  transfer URI             send the other end on to somebody
+  connect NUMBER           let the other ends of two calls talk without you
+  dtmf KEYS                keys of a telephone: 0 to 9, *, #
+  agree, refuse            to what the other end asks (a transfer, a redirection);
+                           no answer within 30 s is no`
 
 type callCommand struct {
 	callOptions
@@ -66,7 +81,7 @@ way could stand in between.
 Exit 0 does not prove that the person you meant was at the other end; only the
 compared code does. It does not hide that the call took place.
 
-While it runs: y the codes match, n they differ, m mute, h hang up.`
+` + whileItRuns
 }
 
 // Run makes the call.
@@ -100,8 +115,7 @@ A call that is declined, refused or not heard is answered in the same way and at
 the same time, 45 s after it came: the caller cannot tell which it was. Karat
 stays for that moment before it ends.
 
-While it runs: a answer, d decline, y the codes match, n they differ, m mute,
-h hang up, q quit.`
+` + whileItRuns
 }
 
 // Run waits for calls.

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"bufio"
+	"errors"
 	"slices"
+	"strconv"
 	"strings"
 
 	"karat/softphone"
@@ -40,15 +42,19 @@ var keys = []struct {
 	{view.Decline, "d"},
 	{view.Match, "y"},
 	{view.Differ, "n"},
+	{view.Agree, "agree"},
+	{view.Disagree, "refuse"},
 	{view.Mute, "m"},
 	{view.Unmute, "u"},
+	{view.Hold, "hold"},
+	{view.Resume, "resume"},
 	{view.HangUp, "h"},
 }
 
 // hintAfter shows what can be done where something new can be.
 func (c *conversation) hintAfter(ev softphone.Event) {
 	switch ev.(type) {
-	case softphone.Incoming, softphone.Dialing, softphone.Talking, softphone.Mismatch:
+	case softphone.Incoming, softphone.Dialing, softphone.Talking, softphone.Mismatch, softphone.Held, softphone.TransferAsked, softphone.Redirected:
 		c.hint()
 	}
 }
@@ -78,7 +84,8 @@ func (c *conversation) hint() {
 	}
 }
 
-const help = "a answer, d decline, y the codes match, n they differ, m mute, u unmute, p promises, h hang up, call URI, q quit"
+const help = "a answer, d decline, y the codes match, n they differ, m mute, u unmute, p promises, h hang up, " +
+	"hold, resume, call URI, calls, switch NUMBER, transfer URI, connect NUMBER, dtmf KEYS, agree, refuse, q quit"
 
 // obey does what one line asks for; false: leave.
 func (c *conversation) obey(line string) bool {
@@ -104,19 +111,89 @@ func (c *conversation) obey(line string) bool {
 		if r, known := c.assays[c.call]; known {
 			c.print(view.Lines(softphone.Assayed{Report: r}))
 		}
-	case "call":
-		if err = checkTarget(rest); err == nil {
-			_, err = c.phone.Call(rest)
-		}
 	case "q", "quit":
 		return false
 	default:
-		c.say("that is not a command here: %s", help)
+		err = c.obeyMore(strings.ToLower(verb), strings.TrimSpace(rest))
 	}
 	if err != nil {
 		c.say("%v", err)
 	}
 	return true
+}
+
+// obeyMore does what needs a word of its own.
+func (c *conversation) obeyMore(verb, rest string) error {
+	switch verb {
+	case "hold":
+		return c.phone.Hold(c.call)
+	case "resume":
+		return c.phone.Resume(c.call)
+	case "agree":
+		return c.phone.Consent(c.call, true)
+	case "refuse":
+		return c.phone.Consent(c.call, false)
+	case "dtmf":
+		return c.phone.Digits(c.call, rest)
+	case "call":
+		if err := checkTarget(rest); err != nil {
+			return err
+		}
+		_, err := c.phone.Call(rest)
+		return err
+	case "transfer":
+		return c.phone.Transfer(c.call, rest)
+	case "calls":
+		c.listCalls()
+	case "switch", "connect":
+		id, err := c.numbered(rest)
+		if err != nil {
+			return err
+		}
+		if verb == "connect" {
+			return c.phone.Connect(c.call, id)
+		}
+		c.call = id
+		return c.phone.Resume(id)
+	default:
+		c.say("that is not a command here: %s", help)
+	}
+	return nil
+}
+
+// running are the cards of the calls that last, in the order in which they began.
+func (c *conversation) running() []view.Card {
+	return slices.DeleteFunc(c.model.Phone().Calls, func(card view.Card) bool {
+		return card.Stage == view.Ended || card.Stage == view.Refused
+	})
+}
+
+// listCalls numbers the calls; a star marks the one that a key means.
+func (c *conversation) listCalls() {
+	cards := c.running()
+	if len(cards) == 0 {
+		c.say("no calls")
+	}
+	for i, card := range cards {
+		mark := " "
+		if card.ID == c.call {
+			mark = "*"
+		}
+		c.say("%s %d  %s: %s", mark, i+1, card.Peer, card.Status)
+	}
+}
+
+// errNumber is a number that stands for no call.
+var errNumber = errors.New("that is the number of no call: \"calls\" lists them")
+
+// numbered is the id of a call by its number.
+func (c *conversation) numbered(number string) (string, error) {
+	cards := c.running()
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 1 || n > len(cards) {
+		return "", errNumber
+	}
+	return cards[n-1].ID, nil
 }
 
 func (c *conversation) mute(muted bool) error {

@@ -136,6 +136,8 @@ func (c *conversation) hear(ev softphone.Event) {
 		}
 	case softphone.Dialing:
 		c.call = ev.Call
+	case softphone.TransferAsked:
+		c.call = ev.Call // the next key answers what was asked
 	case softphone.Answered:
 		if c.talkFor > 0 {
 			c.timers.talk = time.After(c.talkFor)
@@ -143,6 +145,19 @@ func (c *conversation) hear(ev softphone.Event) {
 	case softphone.Ended:
 		c.note(ev.Outcome)
 		c.ended++
+		c.turnTo()
+	}
+}
+
+// turnTo makes the keys mean a call that lasts, when theirs is over: the latest.
+func (c *conversation) turnTo() {
+	card, known := c.model.Call(c.call)
+	if known && card.Stage != view.Ended {
+		return
+	}
+	if cards := c.running(); len(cards) > 0 {
+		c.call = cards[len(cards)-1].ID
+		c.hint()
 	}
 }
 

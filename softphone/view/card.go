@@ -35,7 +35,9 @@ type Card struct {
 	SAS      string
 	Compared bool
 	Muted    bool
-	Actions  []Action
+	// Waiting: the user lets the other end wait, or it us.
+	Waiting bool
+	Actions []Action
 	// Private and Promises are the assay, as far as there is one.
 	Private  bool
 	Promises []Promise
@@ -77,7 +79,7 @@ func (c *call) card() Card {
 	card := Card{
 		ID: c.id, Stage: c.stage(), Level: c.level(), Peer: c.peer, Incoming: c.incoming,
 		Known: append([]string(nil), c.known...), Status: c.status(),
-		Muted: c.muted, Actions: c.actions(), Promises: c.promises(), Since: c.since,
+		Muted: c.muted, Waiting: c.waits(), Actions: c.actions(), Promises: c.promises(), Since: c.since,
 	}
 	if c.live() {
 		card.SAS, card.Compared = Clean(c.secure.SAS), c.compared()
@@ -87,6 +89,11 @@ func (c *call) card() Card {
 		card.Figures = Figures(*c.media)
 	}
 	return card
+}
+
+// waits: somebody lets somebody wait, while the call lasts.
+func (c *call) waits() bool {
+	return c.ended == nil && c.refused == nil && (c.held.Ours || c.held.Theirs)
 }
 
 // live: keys are agreed, and the call lasts. Only then may anything look
@@ -129,6 +136,9 @@ func (c *call) status() string {
 			return why
 		}
 	}
+	if c.asks != "" && c.ended == nil && c.refused == nil && c.alarm == nil {
+		return c.asks
+	}
 	switch c.stage() {
 	case Incoming:
 		return fmt.Sprintf("%s calls, or so the caller claims.", c.peer)
@@ -154,6 +164,8 @@ func (c *call) status() string {
 
 func (c *call) talkingStatus() string {
 	switch {
+	case c.waits():
+		return held(c.held)
 	case c.level() != Green:
 		return "The microphone is open."
 	case c.compared():
@@ -163,6 +175,17 @@ func (c *call) talkingStatus() string {
 }
 
 func (c *call) actions() []Action {
+	switch stage := c.stage(); {
+	case stage == Refused || stage == Ended:
+		return nil
+	case c.asks != "":
+		return append([]Action{Agree, Disagree}, c.ordinary()...)
+	}
+	return c.ordinary()
+}
+
+// ordinary are the actions while nothing is asked of the user.
+func (c *call) ordinary() []Action {
 	switch c.stage() {
 	case Incoming:
 		return []Action{Answer, Decline}
@@ -171,10 +194,13 @@ func (c *call) actions() []Action {
 	case Secured, Alarm:
 		return append(c.comparing(), HangUp)
 	case Talking:
-		if c.muted {
-			return append(c.comparing(), Unmute, HangUp)
+		switch {
+		case c.held.Ours:
+			return append(c.comparing(), Resume, HangUp)
+		case c.muted:
+			return append(c.comparing(), Unmute, Hold, HangUp)
 		}
-		return append(c.comparing(), Mute, HangUp)
+		return append(c.comparing(), Mute, Hold, HangUp)
 	case Refused, Ended:
 	}
 	return nil

@@ -27,7 +27,7 @@
 //
 //	registered         –
 //	registration_lost  why, retry_seconds (0: the user must act)
-//	incoming           from, refused
+//	incoming           from, refused, replaces (a call of ours; left out where there is none)
 //	dialing            to
 //	ringing            –
 //	answered           –
@@ -36,6 +36,13 @@
 //	talking            –
 //	assay              private, promises: [{id, verdict, why}]
 //	media              sent, received, lost, concealed, rtt_ms, jitter_ms, delay_ms
+//	held               ours, theirs: who lets whom wait, now
+//	downgrade_refused  why
+//	transfer_asked     to: the other end asks us to call there
+//	transfer           to, ringing, done, ok: of the other end that we sent on
+//	redirected         to: a server asks us to call there
+//	consented          agreed: to what was asked
+//	text               text: a message in writing
 //	refused            why
 //	notice             text
 //	ended              why, seconds (since the answer)

@@ -20,10 +20,6 @@ type (
 		Why          string  `json:"why"`
 		RetrySeconds float64 `json:"retry_seconds"`
 	}
-	dialingJSON struct {
-		headJSON
-		To string `json:"to"`
-	}
 	secureJSON struct {
 		headJSON
 		SAS          string `json:"sas"`
@@ -38,6 +34,28 @@ type (
 		headJSON
 		From    string `json:"from"`
 		Refused bool   `json:"refused"`
+		// Replaces is left out of calls that take the place of none.
+		Replaces string `json:"replaces,omitempty"`
+	}
+	heldJSON struct {
+		headJSON
+		Ours   bool `json:"ours"`
+		Theirs bool `json:"theirs"`
+	}
+	toJSON struct {
+		headJSON
+		To string `json:"to"`
+	}
+	consentedJSON struct {
+		headJSON
+		Agreed bool `json:"agreed"`
+	}
+	transferJSON struct {
+		headJSON
+		To      string `json:"to"`
+		Ringing bool   `json:"ringing"`
+		Done    bool   `json:"done"`
+		OK      bool   `json:"ok"`
 	}
 	mismatchJSON struct {
 		headJSON
@@ -87,9 +105,9 @@ func JSON(ev softphone.Event) (object any, ok bool) {
 	case softphone.RegistrationLost:
 		return registrationLostJSON{head("registration_lost", ev.Head), Clean(ev.Why), seconds(ev.Retry)}, true
 	case softphone.Incoming:
-		return incomingJSON{head("incoming", ev.Head), Clean(ev.From), ev.Refused}, true
+		return incomingJSON{head("incoming", ev.Head), Clean(ev.From), ev.Refused, Clean(ev.Replaces)}, true
 	case softphone.Dialing:
-		return dialingJSON{head("dialing", ev.Head), Clean(ev.To)}, true
+		return toJSON{head("dialing", ev.Head), Clean(ev.To)}, true
 	case softphone.Ringing:
 		return head("ringing", ev.Head), true
 	case softphone.Answered:
@@ -112,6 +130,20 @@ func JSON(ev softphone.Event) (object any, ok bool) {
 		}, true
 	case softphone.Refused:
 		return whyJSON{head("refused", ev.Head), Clean(ev.Why)}, true
+	case softphone.Held:
+		return heldJSON{head("held", ev.Head), ev.Ours, ev.Theirs}, true
+	case softphone.DowngradeRefused:
+		return whyJSON{head("downgrade_refused", ev.Head), sentence(ev.Why)}, true
+	case softphone.TransferAsked:
+		return toJSON{head("transfer_asked", ev.Head), Clean(ev.To)}, true
+	case softphone.TransferProgress:
+		return transferJSON{head("transfer", ev.Head), Clean(ev.To), ev.Ringing, ev.Done, ev.OK}, true
+	case softphone.Redirected:
+		return toJSON{head("redirected", ev.Head), Clean(ev.To)}, true
+	case softphone.Consented:
+		return consentedJSON{head("consented", ev.Head), ev.Agreed}, true
+	case softphone.Text:
+		return noticeJSON{head("text", ev.Head), sentence(ev.Body)}, true
 	case softphone.Notice:
 		return noticeJSON{head("notice", ev.Head), Clean(ev.Text)}, true
 	case softphone.Ended:

@@ -34,6 +34,20 @@ func Lines(ev softphone.Event) []string {
 		return assayLines(ev.Report)
 	case softphone.Refused:
 		return []string{"Refused: " + sentence(ev.Why)}
+	case softphone.Held:
+		return []string{held(ev)}
+	case softphone.DowngradeRefused:
+		return []string{downgrade(ev)}
+	case softphone.TransferAsked:
+		return []string{transferAsked(ev)}
+	case softphone.TransferProgress:
+		return []string{transferred(ev)}
+	case softphone.Redirected:
+		return []string{redirected(ev)}
+	case softphone.Consented:
+		return []string{consented(ev)}
+	case softphone.Text:
+		return []string{written(ev)}
 	case softphone.Notice:
 		return []string{"Note: " + sentence(ev.Text)}
 	case softphone.Ended:

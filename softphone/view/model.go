@@ -46,13 +46,17 @@ type Action string
 
 // The actions.
 const (
-	Answer  Action = "answer"
-	Decline Action = "decline"
-	HangUp  Action = "hang up"
-	Mute    Action = "mute"
-	Unmute  Action = "unmute"
-	Match   Action = "they match"  // the codes of both ends
-	Differ  Action = "they differ" // and then somebody sits between
+	Answer   Action = "answer"
+	Decline  Action = "decline"
+	HangUp   Action = "hang up"
+	Mute     Action = "mute"
+	Unmute   Action = "unmute"
+	Match    Action = "they match"  // the codes of both ends
+	Differ   Action = "they differ" // and then somebody sits between
+	Hold     Action = "hold"
+	Resume   Action = "resume" // and let the call wait that is talked in now
+	Agree    Action = "agree"  // to what the other end, or a server, asks
+	Disagree Action = "do not"
 )
 
 const (
@@ -81,6 +85,8 @@ type call struct {
 	secure            *softphone.Secure
 	alarm             *softphone.Mismatch
 	talking, muted    bool
+	held              softphone.Held
+	asks              string // what is asked of us, a sentence; empty: nothing
 	report            *assay.Report
 	media             *softphone.Media
 	refused           *string
@@ -116,6 +122,20 @@ func (m *Model) Apply(ev softphone.Event) {
 		m.in(ev.Head, func(c *call) { c.media = &ev })
 	case softphone.Refused:
 		m.in(ev.Head, func(c *call) { c.refused = refusedIf(true, ev.Why) })
+	case softphone.Held:
+		m.in(ev.Head, func(c *call) { c.held = ev })
+	case softphone.DowngradeRefused:
+		m.note(downgrade(ev))
+	case softphone.TransferAsked:
+		m.in(ev.Head, func(c *call) { c.asks = transferAsked(ev) })
+	case softphone.TransferProgress:
+		m.note(transferred(ev))
+	case softphone.Redirected:
+		m.in(ev.Head, func(c *call) { c.asks = redirected(ev) })
+	case softphone.Consented:
+		m.in(ev.Head, func(c *call) { c.asks = "" })
+	case softphone.Text:
+		m.note(written(ev))
 	case softphone.Notice:
 		m.note(sentence(ev.Text))
 	case softphone.Ended:

@@ -103,15 +103,15 @@ func TestStates(t *testing.T) {
 		{"answered here", []step{incoming, answered}, Agreeing, Amber, false, []Action{HangUp}, "nothing is heard"},
 		{"keys", []step{dialing, answered, secured}, Secured, Amber, true, []Action{Match, Differ, HangUp}, "closed"},
 		{"keys, assayed", []step{dialing, answered, secured, isPrivate}, Secured, Green, true, []Action{Match, Differ, HangUp}, "closed"},
-		{"talking", []step{dialing, answered, secured, isPrivate, talking}, Talking, Green, true, []Action{Match, Differ, Mute, HangUp}, "as far as the code"},
-		{"talking, compared", []step{dialing, answered, secured, isProved, talking}, Talking, Green, true, []Action{Mute, HangUp}, "Private."},
-		{"talking, not assayed", []step{dialing, answered, secured, talking}, Talking, Amber, true, []Action{Match, Differ, Mute, HangUp}, "open"},
+		{"talking", []step{dialing, answered, secured, isPrivate, talking}, Talking, Green, true, []Action{Match, Differ, Mute, Hold, HangUp}, "as far as the code"},
+		{"talking, compared", []step{dialing, answered, secured, isProved, talking}, Talking, Green, true, []Action{Mute, Hold, HangUp}, "Private."},
+		{"talking, not assayed", []step{dialing, answered, secured, talking}, Talking, Amber, true, []Action{Match, Differ, Mute, Hold, HangUp}, "open"},
 		{"talking without keys", []step{dialing, answered, talking}, Agreeing, Amber, false, []Action{HangUp}, "nothing is heard"},
 		{"private without keys", []step{dialing, answered, isProved}, Agreeing, Amber, false, []Action{HangUp}, "nothing is heard"},
 		{"mismatch", []step{dialing, answered, mismatch}, Alarm, Red, false, []Action{HangUp}, "phone of bob"},
 		{"mismatch, keys", []step{dialing, answered, mismatch, secured, isWrong}, Alarm, Red, true, []Action{Match, Differ, HangUp}, "has none of the secrets"},
 		{"mismatch, talking", []step{dialing, answered, mismatch, secured, talking}, Alarm, Red, true, []Action{Match, Differ, HangUp}, "bob"},
-		{"mismatch cleared", []step{dialing, answered, mismatch, secured, isWrong, isCleared, talking}, Talking, Green, true, []Action{Mute, HangUp}, "Private."},
+		{"mismatch cleared", []step{dialing, answered, mismatch, secured, isWrong, isCleared, talking}, Talking, Green, true, []Action{Mute, Hold, HangUp}, "Private."},
 		{"mismatch cleared without keys", []step{dialing, answered, mismatch, isCleared}, Alarm, Red, false, []Action{HangUp}, "bob"},
 		{"mismatch while talking", []step{dialing, answered, secured, isProved, talking, mismatch}, Alarm, Red, true, nil, "bob"},
 		{"leak", []step{dialing, answered, secured, isLeak}, Secured, Red, true, []Action{Match, Differ, HangUp}, "left before"},
@@ -305,7 +305,7 @@ func TestMuted(t *testing.T) {
 	m := play(dialing, answered, secured, isProved, talking)
 	m.SetMuted("c1", true)
 	card, _ := m.Call("c1")
-	if !card.Muted || !slices.Equal(card.Actions, []Action{Unmute, HangUp}) {
+	if !card.Muted || !slices.Equal(card.Actions, []Action{Unmute, Hold, HangUp}) {
 		t.Errorf("muted: %+v", card)
 	}
 }

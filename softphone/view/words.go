@@ -97,6 +97,58 @@ func alarm(ev softphone.Mismatch) string {
 	return who + " is known and has none of the secrets it shared with us: it lost its memory, or somebody poses as it. The microphone stays closed. Compare the code by another way than this call."
 }
 
+// held says who waits.
+func held(ev softphone.Held) string {
+	switch {
+	case ev.Ours && ev.Theirs:
+		return "On hold at both ends; the microphone is closed."
+	case ev.Ours:
+		return "On hold: the microphone is closed, and the other end waits."
+	case ev.Theirs:
+		return "The other end lets you wait; nothing you say is sent."
+	}
+	return "Nobody waits any more."
+}
+
+// downgrade says that somebody asked for less, in vain.
+func downgrade(ev softphone.DowngradeRefused) string {
+	return "Warning: " + sentence(strings.TrimRight(ev.Why, ". ")) + ". That was refused, and the call is as it was."
+}
+
+func transferAsked(ev softphone.TransferAsked) string {
+	return fmt.Sprintf("The other end asks you to call %s in place of it. Without your consent within 30 s nothing is done.", Clean(ev.To))
+}
+
+func redirected(ev softphone.Redirected) string {
+	return fmt.Sprintf("The call is to go to %s instead, or so a server on the way says. Without your consent within 30 s nothing is done.", Clean(ev.To))
+}
+
+func consented(ev softphone.Consented) string {
+	if ev.Agreed {
+		return "You agreed to that."
+	}
+	return "That was not agreed to, and is not done."
+}
+
+// transferred says how far a transfer of ours has come.
+func transferred(ev softphone.TransferProgress) string {
+	to := Clean(ev.To)
+	switch {
+	case ev.OK:
+		return fmt.Sprintf("Transferred: the other end talks to %s.", to)
+	case ev.Done:
+		return fmt.Sprintf("Not transferred to %s: nobody there took the call, or the other end did not want it. It still waits.", to)
+	case ev.Ringing:
+		return fmt.Sprintf("Transfer: it rings at %s.", to)
+	}
+	return fmt.Sprintf("Transfer: the other end is asked to call %s.", to)
+}
+
+// written is a message in writing, and what it is worth.
+func written(ev softphone.Text) string {
+	return "Message in writing, which everybody on the way could read or change: " + sentence(ev.Body)
+}
+
 // broken returns the first broken promise's reason, if any promise that makes a
 // call private is broken.
 func broken(r assay.Report) (why string, found bool) {
