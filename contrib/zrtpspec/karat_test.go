@@ -39,10 +39,7 @@ func TestEveryRow(t *testing.T) {
 			t.Errorf("%s is not whole", c.ID)
 		}
 	}
-	for _, list := range []struct {
-		form string
-		last int
-	}{{"%d", 166}, {"X%d", 10}, {"A%d", 37}} {
+	for _, list := range rowLists {
 		for i := 1; i <= list.last; i++ {
 			if row := fmt.Sprintf(list.form, i); !covered[row] {
 				t.Errorf("row %s has no case", row)
