@@ -98,6 +98,7 @@ type call struct {
 	early   []datagram // ZRTP that came before we knew whom we talk to
 	hello   time.Time  // when our first Hello went out
 	fork    path.Fork
+	way     <-chan struct{} // closed when ICE has found a way; nil: nothing to wait for
 	local   offer.Local
 	offered offer.Description // what the peer's SDP said last
 	agreed  offer.Negotiated
@@ -131,6 +132,7 @@ func newCall(p *Phone, id string, outgoing bool) *call {
 			SignallingTLS: p.agent.Secure(),
 			KeyFile:       p.cfg.Store.Sealing() == store.KeyFile,
 			ContactUser:   p.account != nil && p.account.ContactUser != "",
+			Relay:         p.account != nil && p.account.Relay.Only,
 		},
 	}
 }
@@ -179,6 +181,8 @@ func (c *call) loop() {
 			c.heard = nil
 			c.session.ReceivedSRTP(time.Now())
 			c.serveKeys()
+		case <-c.way:
+			c.beginKeys()
 		case <-timer.C:
 			c.advance()
 		case <-c.figures:

@@ -171,6 +171,7 @@ func (c *call) acceptance(asked offer.Local, d offer.Description) (offer.Negotia
 
 // settle does what both sides agreed on.
 func (c *call) settle(d offer.Description, agreed offer.Negotiated) {
+	moved := restarts(c.offered.ICE, d.ICE)
 	c.offered, c.agreed = d, agreed
 	if agreed.Remote.IsValid() {
 		c.path.Remote(c.fork, agreed.Remote)
@@ -180,6 +181,9 @@ func (c *call) settle(d offer.Description, agreed offer.Negotiated) {
 	if c.local.Direction == offer.SendOnly {
 		// Against our hold any answer but sendrecv is only agreement.
 		c.changes.theirs = d.Direction == offer.Inactive
+	}
+	if moved {
+		c.checkWay()
 	}
 	c.applyMute()
 	c.settled()
@@ -230,6 +234,7 @@ func (c *call) reoffered(sdp []byte) {
 		c.downgradeRefused(why)
 		return
 	}
+	c.renewWay(d)
 	var agreed offer.Negotiated
 	answer, l, err := c.say(c.wanted(), func(l offer.Local) (text []byte, err error) {
 		text, agreed, err = offer.Answer(d, l)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"karat/media/path"
 	"karat/sip"
 )
 
@@ -109,7 +110,7 @@ func (c *call) outcome() Outcome {
 
 // outcomeOf tells network failures from our own.
 func outcomeOf(err error) Outcome {
-	for _, network := range []error{sip.ErrUnreachable, sip.ErrAuth, sip.ErrCertificate, context.DeadlineExceeded} {
+	for _, network := range []error{sip.ErrUnreachable, sip.ErrAuth, sip.ErrCertificate, path.ErrRelay, context.DeadlineExceeded} {
 		if errors.Is(err, network) {
 			return Unreachable
 		}

@@ -3,7 +3,6 @@ package softphone
 import (
 	"crypto/rand"
 	"encoding/binary"
-	"fmt"
 	"net/netip"
 	"time"
 
@@ -31,7 +30,7 @@ func (c *call) closeMedia() {
 	if c.session != nil {
 		c.session.Close()
 	}
-	c.stream, c.path, c.session, c.secure, c.early = nil, nil, nil, nil, nil
+	c.stream, c.path, c.session, c.secure, c.early, c.way = nil, nil, nil, nil, nil, nil
 	c.phone.giveMicrophone(c)
 }
 
@@ -48,9 +47,9 @@ func (c *call) openMedia(local netip.Addr, force bool) error {
 	if err := c.phone.takeMicrophone(c, force); err != nil {
 		return err
 	}
-	p, err := c.phone.cfg.OpenPath(local)
+	p, err := c.openWay(local)
 	if err != nil {
-		return fmt.Errorf("no port for the voice could be opened: %w", err)
+		return err
 	}
 	c.path = p
 	dev, err := c.openDevice()
@@ -72,7 +71,7 @@ func (c *call) openMedia(local netip.Addr, force bool) error {
 	if err != nil {
 		return err
 	}
-	c.local = offer.Local{Address: p.Local(), ZRTPHash: c.session.HelloHash()}
+	c.local = offer.Local{Address: p.Local(), ZRTPHash: c.session.HelloHash(), ICE: c.ownICE()}
 	p.Receive(c.receive(c.stream))
 	return nil
 }
@@ -108,12 +107,24 @@ func (c *call) receive(stream *media.Stream) path.Handler {
 	}
 }
 
-// connect begins the key agreement with the peer whose SDP is in c.offered.
+// connect begins the key agreement with the peer whose SDP is in c.offered, as
+// soon as there is a way to it.
 func (c *call) connect() {
 	c.path.Remote(c.fork, c.agreed.Remote)
 	c.path.Select(c.fork)
 	c.facts.HashSignalled = len(c.agreed.RemoteZRTPHashes) > 0
 	c.session.ExpectHello(c.agreed.RemoteZRTPHashes)
+	if !c.checkWay() {
+		c.beginKeys()
+	}
+}
+
+// beginKeys sends our first Hello.
+func (c *call) beginKeys() {
+	c.way = nil
+	if c.started || c.session == nil {
+		return
+	}
 	c.hello = time.Now()
 	c.session.Start(c.hello)
 	c.started = true

@@ -166,17 +166,24 @@ func signallingAccount(a *store.Account) (*sip.Account, error) {
 		AOR: a.AOR, Registrar: a.Registrar, AuthUser: a.AuthUser,
 		Password: a.Password, ContactUser: a.ContactUser,
 	}
-	if len(a.CA) > 0 {
-		pool, err := x509.SystemCertPool()
-		if err != nil {
-			pool = x509.NewCertPool()
-		}
-		if !pool.AppendCertsFromPEM(a.CA) {
-			return nil, fmt.Errorf("the certificate authority stored with %s is not readable: add the account again with --ca", a.AOR)
-		}
-		out.Roots = pool
+	var err error
+	out.Roots, err = rootsOf(a)
+	return out, err
+}
+
+// rootsOf are the authorities to trust for an account; nil: the system's.
+func rootsOf(a *store.Account) (*x509.CertPool, error) {
+	if len(a.CA) == 0 {
+		return nil, nil
 	}
-	return out, nil
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(a.CA) {
+		return nil, fmt.Errorf("the certificate authority stored with %s is not readable: add the account again with --ca", a.AOR)
+	}
+	return pool, nil
 }
 
 func openUDP(local netip.Addr) (path.Path, error) {

@@ -43,7 +43,7 @@ func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, sent: map[netip.Addr][]simnet.Packet{}}
 		w.net = simnet.New(simnet.Config{Plan: simnet.Delay(10 * time.Millisecond), Tap: w.tap})
-		defer w.net.Close()
+		t.Cleanup(func() { w.net.Close() })
 		provider := w.net.Host(providerAddr)
 		conn, err := provider.ListenPacket(t.Context(), "udp", providerAddr+":5060")
 		if err != nil {

@@ -351,6 +351,16 @@ func (p *ICE) Renew() error {
 	return p.succeed(g)
 }
 
+// Abandon goes back to the address that Remote names, for a peer that no longer
+// speaks ICE.
+func (p *ICE) Abandon() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.selected {
+		p.selected, p.sending = false, p.present.standard()
+	}
+}
+
 // succeed makes a generation the next one.
 func (p *ICE) succeed(g *generation) error {
 	p.mu.Lock()

@@ -475,6 +475,36 @@ func TestICEIsAPath(t *testing.T) {
 	})
 }
 
+// What a hostile peer lists: names, TCP, multicast, port 0, far too many.
+func TestItem57_CandidatesAreBounded(t *testing.T) {
+	inICEWorld(t, false, func(w *iceWorld) {
+		a := w.open(aliceAddr, func(*path.ICEConfig) {})
+		d := path.Description{Ufrag: "abcd", Pwd: strings.Repeat("p", 24), Candidates: []string{
+			"1 1 UDP 2130706431 some-name.local 4000 typ host",
+			"1 1 UDP 2130706431 victim.example.org 4000 typ host",
+			"1 1 TCP 2130706431 " + bobAddr + " 4000 typ host tcptype passive",
+			"1 1 UDP 2130706431 224.0.0.1 4000 typ host",
+			"1 1 UDP 2130706431 0.0.0.0 4000 typ host",
+			"1 1 UDP 2130706431 " + bobAddr + " 0 typ host",
+			"1 2 UDP 2130706431 " + bobAddr + " 4001 typ host",
+			"garbage", "",
+		}}
+		if _, err := a.Check(1, true, d); !errors.Is(err, path.ErrICE) {
+			w.t.Errorf("nothing there to check: %v", err)
+		}
+		for i := range 500 {
+			d.Candidates = append(d.Candidates, fmt.Sprintf("1 1 UDP 2130706431 10.9.%d.%d 4000 typ host", i/250, i%250+1))
+		}
+		if _, err := a.Check(1, true, d); err != nil {
+			w.t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		if n := len(w.peersOf(aliceAddr)); n == 0 || n > 24 {
+			w.t.Errorf("%d addresses were tried", n)
+		}
+	})
+}
+
 func TestCheckRelay(t *testing.T) {
 	for url, ok := range map[string]bool{
 		"turn:relay.example.org":                    true,

@@ -25,10 +25,16 @@ func Answer(offer Description, l Local) ([]byte, Negotiated, error) {
 		rtcpMux:   offer.RTCPMux, // RFC 5761, Section 5.1.1: only if offered
 		direction: d,
 	}
+	if l.ICE != nil {
+		s.mismatch = offer.ICEMismatch
+		if offer.ICE != nil {
+			s.ice = l.ICE
+		}
+	}
 	if offer.EventPT >= 0 {
 		s.events = []event{{offer.EventPT, offer.EventRate}}
 	}
-	n, err := offer.negotiated(d, offer.OpusPT)
+	n, err := offer.negotiated(l, offer.OpusPT)
 	if err != nil {
 		return nil, Negotiated{}, err
 	}
@@ -65,7 +71,7 @@ func accept(l Local, answer Description, index, pt int) (Negotiated, error) {
 	if answer.Audio != index {
 		return Negotiated{}, ErrNoAudio
 	}
-	return answer.negotiated(l.Direction.narrowed(answer.Direction), pt)
+	return answer.negotiated(l, pt)
 }
 
 // usable tells why we cannot talk to a peer with such a description.
@@ -82,8 +88,9 @@ func (d Description) usable() error {
 	return nil
 }
 
-// negotiated is the outcome, with ours the direction that remained.
-func (d Description) negotiated(ours Direction, receivePT int) (Negotiated, error) {
+// negotiated is the outcome, with l what we said ourselves.
+func (d Description) negotiated(l Local, receivePT int) (Negotiated, error) {
+	ours := l.Direction.narrowed(d.Direction)
 	n := Negotiated{
 		Remote: d.Address,
 		OpusPT: d.OpusPT, ReceivePT: receivePT, EventPT: d.EventPT,
@@ -91,6 +98,9 @@ func (d Description) negotiated(ours Direction, receivePT int) (Negotiated, erro
 		Send:    ours.sends(), Receive: ours.receives(),
 		RemoteZRTPHashes: slices.Clone(d.ZRTPHashes),
 		PTime:            d.PTime,
+	}
+	if l.ICE != nil {
+		n.ICE = d.ICE
 	}
 	if n.PTime < 10 || n.PTime > 60 {
 		n.PTime = ourPTime

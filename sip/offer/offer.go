@@ -21,6 +21,7 @@
 //	a=fmtp:102 0-15
 //	a=ptime:20
 //	a=rtcp-mux
+//	(a=ice-ufrag, a=ice-pwd, a=ice-options:ice2, a=candidate, where ICE is on)
 //	a=zrtp-hash:1.10 <64 hex digits>
 //	a=sendrecv
 //
@@ -28,7 +29,7 @@
 // with whoever relays it (DTLS-SRTP), as ErrNotPrivate; whether ZRTP then
 // succeeds over plain RTP/AVP is not known here.
 //
-// It does NOT do video, other codecs, ICE (a=candidate is ignored), bundling,
+// It does NOT do video, other codecs, trickled candidates, bundling,
 // capability negotiation (RFC 5939), host names in c= lines, or the order of
 // offers and answers in a dialog: that is sip/dialog's.
 package offer
@@ -47,6 +48,9 @@ type Local struct {
 	Version uint64
 	// Direction is what we want to do.
 	Direction Direction
+	// ICE is nil when it is off. In an answer it is written only if the offer
+	// has it too.
+	ICE *ICE
 }
 
 // Direction of a stream, from the point of view of who wrote it.
@@ -88,6 +92,10 @@ type Description struct {
 	// no other. Timestamps stay on the audio's clock (RFC 4733, Section 2.2).
 	EventRate int
 	RTCPMux   bool
+	// ICE is nil for a peer without. ICEMismatch: it has, but somebody on the way
+	// made its c= and m= another address than its candidates.
+	ICE         *ICE
+	ICEMismatch bool
 	// Direction; c=0.0.0.0, the old way to hold (RFC 3264, Section 8.4), is
 	// read as a peer that does not receive.
 	Direction Direction
@@ -116,6 +124,7 @@ type Negotiated struct {
 	OpusPT, ReceivePT int
 	EventPT           int // -1: none
 	RTCPMux           bool
+	ICE               *ICE // the peer's; nil: packets go to Remote without checks
 	Send, Receive     bool // from the direction attributes
 	RemoteZRTPHashes  []string
 	// PTime is what the peer would like its packets to last, 10 to 60 ms; 20

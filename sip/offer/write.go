@@ -29,6 +29,8 @@ type stream struct {
 	events    []event
 	protocol  string
 	rtcpMux   bool
+	ice       *ICE
+	mismatch  bool // the peer's candidates were rewritten
 	direction Direction
 }
 
@@ -41,7 +43,7 @@ var ourEvents = []event{{eventPT, opusRate}, {slowEventPT, slowRate}}
 
 // Offer is our offer: one audio stream, in the one shape.
 func Offer(l Local) []byte {
-	s := stream{opusPT, ourEvents, "RTP/AVP", true, l.Direction}
+	s := stream{opus: opusPT, events: ourEvents, protocol: "RTP/AVP", rtcpMux: true, ice: l.ICE, direction: l.Direction}
 	return write(l, []*sdp.MediaDescription{s.media(l)})
 }
 
@@ -60,6 +62,12 @@ func (s stream) media(l Local) *sdp.MediaDescription {
 	m.WithValueAttribute("ptime", strconv.Itoa(ourPTime))
 	if s.rtcpMux {
 		m.WithPropertyAttribute("rtcp-mux")
+	}
+	switch {
+	case s.ice != nil:
+		s.ice.write(m)
+	case s.mismatch:
+		m.WithPropertyAttribute("ice-mismatch")
 	}
 	if l.ZRTPHash != "" {
 		m.WithValueAttribute("zrtp-hash", l.ZRTPHash)

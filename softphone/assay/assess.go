@@ -159,7 +159,7 @@ func whyUnlinked(f Facts) string {
 func whyUndisclosed(f Facts) string {
 	why := "Not built yet: the other end and your provider see the network address you are at."
 	if f.Relay {
-		why = "Not built yet: the other end sees only the relay's address, but the rest of the promise is not kept."
+		why = "Not built yet: the voice goes by your relay only, so the other end and everyone on its side see the relay's address instead of yours; your provider and the relay still see yours."
 	}
 	if f.ContactUser {
 		why += " Your provider demands a fixed Contact user, which marks this phone."

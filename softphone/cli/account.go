@@ -3,12 +3,14 @@ package cli
 import (
 	"bytes"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 
 	"karat/internal/secret"
 	"karat/sip"
+	"karat/softphone"
 	"karat/softphone/store"
 )
 
@@ -25,6 +27,12 @@ type accountAdd struct {
 	PasswordFile string `required:"" help:"A file with the password; a trailing newline is dropped." type:"existingfile" placeholder:"FILE"`
 	CA           string `name:"ca" help:"A certificate authority to trust for this account." type:"existingfile" placeholder:"PEM"`
 	ContactUser  string `help:"A fixed user part of Contact, for providers that demand one. Shown in the assay."`
+
+	Relay             string `help:"A TURN server to carry the voice of this account, over udp, tcp or tls." placeholder:"turn:host:port?transport=tls"`
+	RelayUser         string `help:"The name to log in with at the relay, if not the account's."`
+	RelayPasswordFile string `help:"A file with the password for the relay, if not the account's." type:"existingfile" placeholder:"FILE"`
+	RelayOnly         bool   `help:"Let the voice take no way but the relay's: the other end sees no address of yours."`
+	STUN              string `name:"stun" help:"A STUN server to ask for this phone's public address." placeholder:"host:port"`
 }
 
 // Run adds the account. Nothing is sent: the next command that needs the
@@ -34,11 +42,13 @@ func (c *accountAdd) Run(e *env) error {
 	if err := sip.CheckAccount(sip.Account{AOR: c.AOR, Registrar: c.Registrar}); err != nil {
 		return usageError{err}
 	}
-	password, err := os.ReadFile(c.PasswordFile)
-	if err != nil {
-		return fmt.Errorf("the password file cannot be read: %w", err)
+	var err error
+	if account.Password, err = readPassword(c.PasswordFile); err != nil {
+		return err
 	}
-	account.Password = secret.Own(trimNewline(password))
+	if err := c.relay(&account); err != nil {
+		return err
+	}
 	if c.CA != "" {
 		if account.CA, err = readCA(c.CA); err != nil {
 			return err
@@ -51,6 +61,36 @@ func (c *accountAdd) Run(e *env) error {
 		e.say("%s is added; \"karat answer\" registers it", c.AOR)
 		return nil
 	})
+}
+
+// relay adds the settings about ways through NATs. A provider's relay often
+// takes the account's own name and password.
+func (c *accountAdd) relay(account *store.Account) error {
+	if c.Relay == "" && (c.RelayOnly || c.RelayUser != "" || c.RelayPasswordFile != "") {
+		return usageError{errors.New("--relay-only, --relay-user and --relay-password-file need --relay")}
+	}
+	if err := softphone.CheckServers(c.Relay, c.STUN); err != nil {
+		return usageError{err}
+	}
+	account.STUN = c.STUN
+	if c.Relay == "" {
+		return nil
+	}
+	account.Relay = store.Relay{URL: c.Relay, User: c.RelayUser, Only: c.RelayOnly}
+	if c.RelayPasswordFile == "" {
+		return nil
+	}
+	var err error
+	account.Relay.Password, err = readPassword(c.RelayPasswordFile)
+	return err
+}
+
+func readPassword(file string) (secret.Bytes, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return secret.Bytes{}, fmt.Errorf("the password file cannot be read: %w", err)
+	}
+	return secret.Own(trimNewline(b)), nil
 }
 
 func trimNewline(b []byte) []byte {
@@ -75,7 +115,7 @@ func (accountList) Run(e *env) error {
 	return e.withStore(func(s *store.Store) error {
 		for _, a := range s.Accounts() {
 			if e.flags.JSON {
-				e.object(map[string]any{"aor": a.AOR, "registrar": a.Registrar, "auth_user": a.AuthUser})
+				e.object(map[string]any{"aor": a.AOR, "registrar": a.Registrar, "auth_user": a.AuthUser, "relay": a.Relay.URL, "relay_only": a.Relay.Only, "stun": a.STUN})
 				continue
 			}
 			e.say("%s", strings.TrimSpace(a.AOR+"  "+a.Registrar))

@@ -41,9 +41,32 @@ func (c *doctorCommand) Run(e *env) error {
 		}
 		e.examineDevices()
 		e.examineClock()
-		e.finding("relays", "not built yet", "the other end of a call sees your network address; so does your provider")
+		e.examineRelay(s, c.Account)
 		return e.examineAccount(s, c.Account)
 	})
+}
+
+// examineRelay asks the account's relay and STUN server, and says what others
+// will see.
+func (e *env) examineRelay(s *store.Store, aor string) {
+	report, err := softphone.TestRelay(e.ctx, s, aor)
+	switch {
+	case err != nil:
+		e.finding("relay", "failed", "%v", err)
+	case report.Relay == "" && report.Public == "":
+		e.finding("relay", "none", "the other end of a call sees your network address; \"karat account add --relay\" hides it")
+	}
+	if report.Relay != "" {
+		e.finding("relay", "ok", "it would carry the voice from %s", report.Relay)
+	}
+	if report.Public != "" {
+		e.finding("network", "note", "from outside, this phone is seen at %s", report.Public)
+	}
+	if err == nil && report.Only {
+		e.finding("network", "ok", "the other end of a call sees the relay's address and no other; the relay sees yours")
+	} else if report.Relay != "" {
+		e.finding("network", "note", "the other end of a call sees your addresses beside the relay's; --relay-only hides them")
+	}
 }
 
 // finding prints one line of the examination.

@@ -38,7 +38,7 @@ func (s *Store) SetAccount(a Account) error {
 		i := st.account(a.AOR)
 		if i >= 0 {
 			a.ZID = st.accounts[i].ZID
-			st.accounts[i].Password.Wipe()
+			wipeAccount(st.accounts[i])
 			st.accounts[i] = a
 			return nil
 		}
@@ -57,7 +57,7 @@ func (s *Store) RemoveAccount(aor string) error {
 			return fmt.Errorf("%w: the account %q", ErrUnknown, aor)
 		}
 		zid := st.accounts[i].ZID
-		st.accounts[i].Password.Wipe()
+		wipeAccount(st.accounts[i])
 		st.accounts = slices.Delete(st.accounts, i, i+1)
 		st.forget(zid)
 		return nil

@@ -14,7 +14,7 @@ import (
 
 // insideVersion counts the changes of the format below. Any change of a field,
 // an added one too, makes a new version.
-const insideVersion = 1
+const insideVersion = 2 // 2: relays
 
 // The types of the inside. They are apart from those of the API, so that the
 // file does not change when the API does; byte strings are base64 (JSON's way
@@ -30,13 +30,21 @@ type (
 		Settings   settingsJSON  `json:"settings"`
 	}
 	accountJSON struct {
-		AOR         string `json:"aor"`
-		Registrar   string `json:"registrar,omitempty"`
-		AuthUser    string `json:"auth_user,omitempty"`
-		Password    []byte `json:"password,omitempty"`
-		CA          []byte `json:"ca,omitempty"`
-		ZID         []byte `json:"zid"`
-		ContactUser string `json:"contact_user,omitempty"`
+		AOR         string     `json:"aor"`
+		Registrar   string     `json:"registrar,omitempty"`
+		AuthUser    string     `json:"auth_user,omitempty"`
+		Password    []byte     `json:"password,omitempty"`
+		CA          []byte     `json:"ca,omitempty"`
+		ZID         []byte     `json:"zid"`
+		ContactUser string     `json:"contact_user,omitempty"`
+		Relay       *relayJSON `json:"relay,omitempty"`
+		STUN        string     `json:"stun,omitempty"`
+	}
+	relayJSON struct {
+		URL      string `json:"url"`
+		User     string `json:"user,omitempty"`
+		Password []byte `json:"password,omitempty"`
+		Only     bool   `json:"only,omitempty"`
 	}
 	contactJSON struct {
 		Name  string     `json:"name"`
@@ -80,7 +88,8 @@ func encode(s *state) ([]byte, error) {
 	return b, nil
 }
 
-// decode reads an inside. It takes nothing that encode would not write.
+// decode reads an inside. It takes nothing that encode, or an earlier version of
+// it, would not write: so far each version only added fields.
 func decode(b []byte) (*state, error) {
 	var v struct {
 		Version int `json:"version"`
@@ -94,7 +103,7 @@ func decode(b []byte) (*state, error) {
 	var in insideJSON
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&in); err != nil || in.Version != insideVersion {
+	if err := d.Decode(&in); err != nil || in.Version < 1 {
 		return nil, errDamaged
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
@@ -120,6 +129,7 @@ func accountToJSON(a Account) accountJSON {
 	return accountJSON{
 		AOR: a.AOR, Registrar: a.Registrar, AuthUser: a.AuthUser,
 		Password: a.Password.Expose(), CA: a.CA, ZID: a.ZID[:], ContactUser: a.ContactUser,
+		Relay: relayToJSON(a.Relay), STUN: a.STUN,
 	}
 }
 
@@ -128,7 +138,22 @@ func accountFromJSON(j accountJSON) (Account, error) {
 	return Account{
 		AOR: j.AOR, Registrar: j.Registrar, AuthUser: j.AuthUser,
 		Password: secret.Own(j.Password), CA: j.CA, ZID: zid, ContactUser: j.ContactUser,
+		Relay: relayFromJSON(j.Relay), STUN: j.STUN,
 	}, err
+}
+
+func relayToJSON(r Relay) *relayJSON {
+	if r.URL == "" {
+		return nil
+	}
+	return &relayJSON{URL: r.URL, User: r.User, Password: r.Password.Expose(), Only: r.Only}
+}
+
+func relayFromJSON(j *relayJSON) Relay {
+	if j == nil {
+		return Relay{}
+	}
+	return Relay{URL: j.URL, User: j.User, Password: secret.Own(j.Password), Only: j.Only}
 }
 
 func contactToJSON(c Contact) contactJSON {

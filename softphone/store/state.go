@@ -33,12 +33,17 @@ func (s *state) clone() *state {
 
 func (s *state) wipe() {
 	for _, a := range s.accounts {
-		a.Password.Wipe()
+		wipeAccount(a)
 	}
 	for _, c := range s.contacts {
 		wipePeers(c.Peers)
 	}
 	wipePeers(s.unnamed)
+}
+
+func wipeAccount(a Account) {
+	a.Password.Wipe()
+	a.Relay.Password.Wipe()
 }
 
 func wipePeers(peers []Peer) {
@@ -51,6 +56,7 @@ func wipePeers(peers []Peer) {
 
 func cloneAccount(a Account) Account {
 	a.Password = a.Password.Clone()
+	a.Relay.Password = a.Relay.Password.Clone()
 	a.CA = slices.Clone(a.CA)
 	return a
 }
@@ -180,10 +186,14 @@ func checkAccount(a Account) error {
 	if a.AOR == "" {
 		return fmt.Errorf("%w: an account needs an address", ErrInvalid)
 	}
-	for _, t := range []string{a.AOR, a.Registrar, a.AuthUser, a.ContactUser} {
+	for _, t := range []string{a.AOR, a.Registrar, a.AuthUser, a.ContactUser, a.Relay.URL, a.Relay.User, a.STUN} {
 		if err := checkLine(t); err != nil {
 			return fmt.Errorf("%w: %q %w", ErrInvalid, t, err)
 		}
+	}
+	// Without a relay the voice would go no way at all.
+	if a.Relay.Only && a.Relay.URL == "" {
+		return fmt.Errorf("%w: relay-only needs a relay", ErrInvalid)
 	}
 	return nil
 }

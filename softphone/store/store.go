@@ -39,6 +39,18 @@ type Account struct {
 	CA                       []byte // PEM, trusted for this account; nil: the system's
 	ZID                      [12]byte
 	ContactUser              string
+	Relay                    Relay
+	// STUN is the host:port of a server that tells the phone's public address;
+	// empty: none is asked.
+	STUN string
+}
+
+// Relay is a TURN server that carries an account's voice; the zero value: none.
+type Relay struct {
+	URL, User string // "turn:host:port?transport=tls"
+	Password  secret.Bytes
+	// Only: the voice takes no other way, and no other address is named.
+	Only bool
 }
 
 // Settings are the user's own.
