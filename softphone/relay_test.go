@@ -102,7 +102,7 @@ func TestItem56_RelayOnlyCall(t *testing.T) {
 // A relay that is not there ends a relay-only call before anything leaves.
 func TestItem60_RelayOnlyFailsClosed(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-			w.net.Host(relayHost) // a machine on which nobody listens
+		w.net.Host(relayHost) // a machine on which nobody listens
 		alice, bob := w.user("alice", "10.0.0.1"), w.user("bob", "10.0.0.2")
 		alice.useRelay(true)
 		alice.start()

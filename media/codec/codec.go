@@ -6,6 +6,10 @@
 // of RFC 6716, Section 3.2.5. Discontinuous transmission is never on.
 //
 // The decoder takes what other phones send: any bytes, any frame size, stereo.
+//
+// For the telephone network there are G.711 and G.722, of constant rate by
+// nature. The library of G.722 that exists was not to be had, so it is written
+// here, from the recommendation.
 package codec
 
 import (
