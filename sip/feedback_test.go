@@ -27,7 +27,6 @@ func TestItem45_NoFeedback(t *testing.T) {
 		{"declined at the end", RefuseAfter - time.Millisecond, decline, withSDP},
 		{"hung up", 3 * time.Second, func(c *Call) { c.Hangup() }, withSDP},
 		{"no offer", 0, decline, nil},
-		{"an offer of another kind", 0, decline, []string{"Content-Type: text/plain", "", "hello"}},
 	}
 	var first string
 	for _, tc := range cases {

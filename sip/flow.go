@@ -154,6 +154,11 @@ func (p *packets) ReadFrom(b []byte) (int, net.Addr, error) {
 		msg, err := canonical(p.parser, buf[:n], src)
 		if err != nil || len(msg) > len(b) {
 			p.bad.Add(1)
+			if res := refuse(buf[:n], src); res != nil {
+				if to, err := netip.ParseAddrPort(res.Destination()); err == nil {
+					_, _ = p.WriteTo([]byte(res.String()), net.UDPAddrFromAddrPort(to))
+				}
+			}
 			continue
 		}
 		return copy(b, msg), net.UDPAddrFromAddrPort(p.peerKey()), nil
@@ -227,6 +232,9 @@ func (r *streamReader) Read(b []byte) (int, error) {
 		out, err := canonical(r.parser, msg, r.remote)
 		if err != nil || len(out) > len(b) {
 			r.bad.Add(1)
+			if res := refuse(msg, r.remote); res != nil {
+				_, _ = r.stream.Write([]byte(res.String()))
+			}
 			continue
 		}
 		r.good.Store(true)

@@ -76,6 +76,10 @@ func canonical(parser *sip.Parser, raw []byte, src netip.AddrPort) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
+	if method != "" {
+		_, uri, _ := strings.Cut(start, " ")
+		withBranch(fields, uri)
+	}
 	if body, err = cutBody(fields, body); err != nil {
 		return nil, err
 	}
@@ -119,8 +123,17 @@ func startLine(line string) (method, canonical string, err error) {
 	return first, first + " " + uri + " SIP/2.0", nil
 }
 
-// headerFields reads the header fields, unfolded.
+// headerFields reads the header fields, unfolded, and checks what all messages
+// have in common.
 func headerFields(s string) ([]dialog.Field, error) {
+	fields, err := splitFields(s)
+	if err != nil {
+		return nil, err
+	}
+	return oneViaALine(fields)
+}
+
+func splitFields(s string) ([]dialog.Field, error) {
 	var fields []dialog.Field
 	for len(s) > 0 {
 		var line string
@@ -143,7 +156,7 @@ func headerFields(s string) ([]dialog.Field, error) {
 		}
 		fields = append(fields, dialog.Field{Name: spell(name), Value: strings.TrimSpace(value)})
 	}
-	return oneViaALine(fields)
+	return fields, nil
 }
 
 // spell returns the long name of a field, in the usual spelling.
@@ -172,6 +185,9 @@ func oneViaALine(fields []dialog.Field) ([]dialog.Field, error) {
 			continue
 		}
 		for _, v := range dialog.SplitList(f.Value) {
+			if !dialog.ValidVia(v) {
+				return nil, fmt.Errorf("%w: Via", errMessage)
+			}
 			out = append(out, dialog.Field{Name: "Via", Value: v})
 		}
 	}

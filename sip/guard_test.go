@@ -37,9 +37,10 @@ func TestCanonical(t *testing.T) {
 		{"two From", strings.Replace(plain, "To:", "From: <sip:x@y>\r\nTo:", 1), ""},
 		{"CSeq of another method", strings.Replace(plain, "7 OPTIONS", "7 INVITE", 1), ""},
 		{"CSeq too large", strings.Replace(plain, "7 OPTIONS", "2147483648 OPTIONS", 1), ""},
-		{"no branch", strings.Replace(plain, ";branch=z9hG4bK1", "", 1), ""},
-		{"branch of RFC 2543", strings.Replace(plain, "z9hG4bK1", "1", 1), ""},
-		{"empty branch", strings.Replace(plain, "z9hG4bK1", "z9hG4bK", 1), ""},
+		{"no branch in a response", strings.Replace(strings.Replace(plain, ";branch=z9hG4bK1", "", 1), "OPTIONS sip:a@b SIP/2.0", "SIP/2.0 200 OK", 1), ""},
+		{"a Via of another protocol", strings.Replace(plain, "SIP/2.0/UDP h", "HTTP/1.1/TCP h", 1), ""},
+		{"a Via without a host", strings.Replace(plain, "SIP/2.0/UDP h", "SIP/2.0/UDP", 1), ""},
+		{"empty parameters in Via", strings.Replace(plain, ";branch", ";;branch", 1), ""},
 		{"body cut short", strings.Replace(plain, "\r\n\r\n", "\r\nContent-Length: 5\r\n\r\nhi", 1), ""},
 		{"two lengths", strings.Replace(plain, "\r\n\r\n", "\r\nContent-Length: 1\r\nl: 2\r\n\r\nhi", 1), ""},
 		{"lower case method", strings.ReplaceAll(plain, "OPTIONS", "options"), ""},
@@ -99,7 +100,7 @@ func exercise(msg sip.Message) {
 	case *sip.Request:
 		_ = dialog.Reply{Code: 200, ToTag: "t", SDP: []byte("v=0")}.Build(m).String()
 		dialog.Standing(m, "t")
-		dialog.Unsupported(m, "t")
+		dialog.Inadmissible(m, "t")
 		c, err := dialog.Receive(time.Unix(0, 0), local, m, "tag")
 		if err != nil {
 			return

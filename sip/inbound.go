@@ -18,7 +18,7 @@ func (a *Agent) requested(req *sip.Request, tx *sip.ServerTx) {
 		}
 	}()
 	now := time.Now()
-	if reply, ok := dialog.Unsupported(req, newID()); ok && req.Method != cancelMethod {
+	if reply, ok := dialog.Inadmissible(req, newID()); ok && req.Method != cancelMethod {
 		a.stack.respond(tx, reply.Build(req))
 		return
 	}

@@ -1,6 +1,10 @@
 package dialog
 
 import (
+	"bytes"
+	"encoding/hex"
+	"mime"
+	"mime/multipart"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -196,6 +200,54 @@ func Branch(msg sip.Message) string {
 	return b
 }
 
+// OldBranch begins the branches that stand in for those that a request of RFC
+// 2543 has not, or has in another form.
+const OldBranch = "z9hG4bK2543."
+
+// ReplaceBranch gives a Via value without a branch of RFC 3261 another one; what
+// stood there is kept within it. Any other value it returns as it is.
+func ReplaceBranch(via, branch string) string {
+	parts := trimAll(splitOutside(via, ';'))
+	old := ""
+	var kept []string
+	for i, p := range parts {
+		name, value, _ := strings.Cut(p, "=")
+		if i > 0 && strings.EqualFold(strings.TrimSpace(name), "branch") {
+			value = strings.TrimSpace(value)
+			if strings.HasPrefix(value, branchCookie) && len(value) > len(branchCookie) {
+				return via
+			}
+			old = p
+			continue
+		}
+		kept = append(kept, p)
+	}
+	return strings.Join(append(kept, "branch="+branch+"."+hex.EncodeToString([]byte(old))), ";")
+}
+
+// ValidVia tells whether a Via value is one: protocol, version and transport, a
+// host, and parameters that are there.
+func ValidVia(via string) bool {
+	parts := splitOutside(via, ';')
+	protocol := strings.SplitN(parts[0], "/", 3)
+	if len(protocol) != 3 || !strings.EqualFold(strings.TrimSpace(protocol[0]), "SIP") || len(strings.Fields(protocol[2])) < 2 {
+		return false
+	}
+	return len(trimAll(parts[1:])) == len(parts)-1
+}
+
+// restoreBranch undoes ReplaceBranch in a parameter of Via: what stood there,
+// empty for nothing.
+func restoreBranch(param string) string {
+	_, rest, found := strings.Cut(param, OldBranch)
+	_, old, whole := strings.Cut(rest, ".")
+	b, err := hex.DecodeString(old)
+	if !found || !whole || err != nil {
+		return param
+	}
+	return string(b)
+}
+
 // Source is where a received message came from (see [SourceHeader]); the zero
 // value if that was not noted.
 func Source(msg sip.Message) netip.AddrPort {
@@ -208,11 +260,45 @@ func SDP(msg sip.Message) []byte {
 	if len(msg.Body()) == 0 {
 		return nil
 	}
-	kind, _, _ := strings.Cut(Value(msg, "Content-Type"), ";")
-	if !strings.EqualFold(strings.TrimSpace(kind), "application/sdp") {
+	value := Value(msg, "Content-Type")
+	kind, _, _ := strings.Cut(value, ";")
+	kind = strings.ToLower(strings.TrimSpace(kind))
+	switch {
+	case kind == sdpType:
+		return msg.Body()
+	case strings.HasPrefix(kind, "multipart/"):
+		return sdpPart(value, msg.Body())
+	}
+	return nil
+}
+
+// maxParts bounds the parts of a body that are looked at; gateways send two.
+const maxParts = 8
+
+// sdpPart is the session description among the parts of a body (RFC 5621,
+// Section 3), nil if there is none.
+func sdpPart(kind string, body []byte) []byte {
+	_, params, err := mime.ParseMediaType(kind)
+	if err != nil || params["boundary"] == "" {
 		return nil
 	}
-	return msg.Body()
+	parts := multipart.NewReader(bytes.NewReader(body), params["boundary"])
+	for range maxParts {
+		part, err := parts.NextRawPart()
+		if err != nil {
+			return nil
+		}
+		kind, _, _ := strings.Cut(part.Header.Get("Content-Type"), ";")
+		if !strings.EqualFold(strings.TrimSpace(kind), sdpType) {
+			continue
+		}
+		var text bytes.Buffer
+		if _, err := text.ReadFrom(part); err != nil {
+			return nil
+		}
+		return text.Bytes()
+	}
+	return nil
 }
 
 // uriParam tells whether a URI has a parameter.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -120,13 +119,13 @@ type Reply struct {
 // reasons are the reason phrases of all responses we make.
 var reasons = map[int]string{
 	100: "Trying", 180: "Ringing", 200: "OK", 202: "Accepted",
-	400: "Bad Request", 405: "Method Not Allowed", 415: "Unsupported Media Type",
+	400: "Bad Request", 405: "Method Not Allowed", 406: "Not Acceptable", 415: "Unsupported Media Type",
 	416: "Unsupported URI Scheme", 420: "Bad Extension",
 	422: "Session Interval Too Small",
 	480: "Temporarily Unavailable", 481: "Call/Transaction Does Not Exist",
 	482: "Loop Detected", 486: "Busy Here", 487: "Request Terminated", 488: "Not Acceptable Here",
 	489: "Bad Event", 491: "Request Pending", 500: "Server Internal Error",
-	501: "Not Implemented", 504: "Server Time-out", 603: "Decline",
+	501: "Not Implemented", 504: "Server Time-out", 505: "Version Not Supported", 603: "Decline",
 }
 
 // Build makes the response to req.
@@ -146,14 +145,15 @@ func (r Reply) Build(req *sip.Request) *sip.Response {
 			add("Record-Route", rr)
 		}
 	}
-	add("From", Value(req, "From"))
 	to := Value(req, "To")
-	if r.Code != 100 && r.ToTag != "" && Tag(to) == "" {
+	if r.Code != 100 && r.ToTag != "" && to != "" && Tag(to) == "" {
 		to += ";tag=" + r.ToTag
 	}
-	add("To", to)
-	add("Call-ID", CallID(req))
-	add("CSeq", Value(req, "CSeq"))
+	for _, f := range []Field{{"From", Value(req, "From")}, {"To", to}, {"Call-ID", CallID(req)}, {"CSeq", Value(req, "CSeq")}} {
+		if f.Value != "" { // only what is malformed lacks one
+			add(f.Name, f.Value)
+		}
+	}
 	if r.Contact != "" {
 		add("Contact", r.Contact)
 	}
@@ -183,6 +183,10 @@ func stampVia(via string, src netip.AddrPort) string {
 		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
 		switch {
 		case strings.EqualFold(name, "received"):
+		case strings.EqualFold(name, "branch"):
+			if p = restoreBranch(strings.TrimSpace(p)); p != "" {
+				kept = append(kept, p)
+			}
 		case strings.EqualFold(name, "rport"):
 			asked = asked || value == ""
 			if value != "" {
@@ -205,8 +209,10 @@ func stampVia(via string, src netip.AddrPort) string {
 // sentBy reads host and port (0: none) from the first part of a Via value:
 // "SIP/2.0/UDP host:port".
 func sentBy(s string) (host string, port uint16) {
-	fields := strings.Fields(s)
-	if len(fields) < 2 {
+	// There may be blanks around the slashes: "SIP / 2.0 / UDP host".
+	parts := strings.SplitN(s, "/", 3)
+	fields := strings.Fields(parts[len(parts)-1])
+	if len(parts) < 3 || len(fields) < 2 {
 		return "", 0
 	}
 	hostport := strings.Join(fields[1:], "")
@@ -261,22 +267,4 @@ func Standing(req *sip.Request, tag string) (Reply, bool) {
 	default:
 		return Reply{Code: 501, ToTag: tag, Extra: []Field{allow}}, true
 	}
-}
-
-// Unsupported returns the answer to a request that demands what we cannot do: 420
-// for an extension that we do not have, 422 for a session too short; false: it
-// demands nothing of that kind.
-func Unsupported(req *sip.Request, tag string) (Reply, bool) {
-	options := slices.DeleteFunc(Values(req, "Require"), func(o string) bool {
-		return slices.Contains(SplitList(Supported), strings.ToLower(o))
-	})
-	// RFC 3261, Section 8.2.2.3: Require MUST NOT be used in a CANCEL or an ACK
-	// and is ignored there.
-	switch {
-	case req.Method == sip.CANCEL || req.Method == sip.ACK:
-		return Reply{}, false
-	case len(options) == 0:
-		return tooShort(req, tag)
-	}
-	return Reply{Code: 420, ToTag: tag, Extra: []Field{{"Unsupported", strings.Join(options, ", ")}}}, true
 }
