@@ -82,8 +82,8 @@ func TestMutants(t *testing.T) {
 	}
 }
 
-// failing builds the mutant and returns the cases that it fails.
-func (m mutant) failing(t *testing.T) []string {
+// build builds the mutant: the binary of this package's tests, with that engine.
+func (m mutant) build(ctx context.Context, t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	original, err := filepath.Abs(filepath.Join(root, m.file))
@@ -105,14 +105,20 @@ func (m mutant) failing(t *testing.T) []string {
 	}
 	write(t, filepath.Join(dir, "overlay.json"), overlay)
 
-	ctx, cancel := context.WithTimeout(t.Context(), mutantTime)
-	defer cancel()
 	binary := filepath.Join(dir, "mutant.test")
 	build := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-overlay", filepath.Join(dir, "overlay.json"), "-o", binary, ".")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("it does not build: %v\n%s", err, out)
 	}
-	out, err := exec.CommandContext(ctx, binary, "-test.run=^TestKarat$").CombinedOutput()
+	return binary
+}
+
+// failing builds the mutant and returns the cases that it fails.
+func (m mutant) failing(t *testing.T) []string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), mutantTime)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, m.build(ctx, t), "-test.run=^TestKarat$").CombinedOutput()
 	if err == nil {
 		return nil
 	}
