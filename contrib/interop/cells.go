@@ -20,5 +20,6 @@ func cells() []cell {
 	all = append(all, linphoneCells()...)
 	all = append(all, refusalCells()...)
 	all = append(all, specCells()...)
+	all = append(all, natCells()...)
 	return all
 }

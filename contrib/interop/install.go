@@ -18,6 +18,8 @@ var tools = []struct{ needed, pkg string }{
 	{"baresip", "baresip-core"},
 	{"kamailio", "kamailio"},
 	{"ip", "iproute2"},
+	{"iptables", "iptables"},
+	{"turnserver", "coturn"},
 	{"gcc", "gcc"},
 	{"/usr/include/stdio.h", "libc6-dev"},
 	{"/usr/include/bzrtp/bzrtp.h", "libbzrtp-dev"},

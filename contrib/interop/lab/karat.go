@@ -26,6 +26,11 @@ type KaratConfig struct {
 	Speech string
 	// Wrap is what runs it elsewhere, such as in another network namespace.
 	Wrap []string
+	// Relay, by RelayTransport; nil: none. RelayOnly: no way but that one. STUN:
+	// ask it for the public address, too.
+	Relay           *Coturn
+	RelayTransport  string
+	RelayOnly, STUN bool
 }
 
 // Karat is a home of Karat: an account and a store that outlast its processes.
@@ -54,9 +59,35 @@ func (k *Karat) addAccount(ctx context.Context) error {
 	if err := os.WriteFile(password, []byte(k.Proxy.Users[k.User]+"\n"), 0o600); err != nil {
 		return fmt.Errorf("lab: karat: %w", err)
 	}
-	_, err := k.command(ctx, "account", "add", "--aor", k.Proxy.AOR(k.User), "--registrar", k.Proxy.Registrar(k.Transport),
-		"--auth-user", k.User, "--password-file", password, "--ca", k.Proxy.Authority.CA)
+	args := []string{
+		"account", "add", "--aor", k.Proxy.AOR(k.User), "--registrar", k.Proxy.Registrar(k.Transport),
+		"--auth-user", k.User, "--password-file", password, "--ca", k.Proxy.Authority.CA,
+	}
+	relay, err := k.relayFlags()
+	if err != nil {
+		return err
+	}
+	_, err = k.command(ctx, append(args, relay...)...)
 	return err
+}
+
+// relayFlags are the account's flags about its relay.
+func (k *Karat) relayFlags() ([]string, error) {
+	if k.Relay == nil {
+		return nil, nil
+	}
+	password := filepath.Join(k.home, "relay-password")
+	if err := os.WriteFile(password, []byte(k.Relay.Password+"\n"), 0o600); err != nil {
+		return nil, fmt.Errorf("lab: karat: %w", err)
+	}
+	flags := []string{"--relay", k.Relay.URL(k.RelayTransport), "--relay-user", k.Relay.User, "--relay-password-file", password}
+	if k.RelayOnly {
+		flags = append(flags, "--relay-only")
+	}
+	if k.STUN {
+		flags = append(flags, "--stun", k.Relay.STUN())
+	}
+	return flags, nil
 }
 
 // ForgetEverything deletes its store, and adds the account anew.

@@ -24,7 +24,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Capture records loopback of the network namespace that it was opened in.
+// Capture records one device of the network namespace that it was opened in.
 type Capture struct {
 	fd     int
 	stop   chan struct{}
@@ -53,15 +53,21 @@ const (
 // all of them can be said.
 var ErrDropped = errors.New("wiretap: packets were lost while recording")
 
-// Start records all packets that keep accepts (nil: all), and writes them to a
-// pcap file as well.
+// Start records all packets on loopback that keep accepts (nil: all), and writes
+// them to a pcap file as well.
 func Start(path string, keep func(Packet) bool) (*Capture, error) {
+	return StartOn("lo", path, keep)
+}
+
+// StartOn records what arrives at a network device. On the line to a phone's
+// router that is all that the phone sends.
+func StartOn(device, path string, keep func(Packet) bool) (*Capture, error) {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, int(htons(unix.ETH_P_IP)))
 	if err != nil {
 		return nil, fmt.Errorf("wiretap: recording needs root or CAP_NET_RAW: %w", err)
 	}
 	c := &Capture{fd: fd, stop: make(chan struct{}), keep: keep}
-	if err := c.open(path); err != nil {
+	if err := c.open(device, path); err != nil {
 		unix.Close(fd)
 		return nil, fmt.Errorf("wiretap: %w", err)
 	}
@@ -69,12 +75,12 @@ func Start(path string, keep func(Packet) bool) (*Capture, error) {
 	return c, nil
 }
 
-func (c *Capture) open(path string) error {
-	lo, err := net.InterfaceByName("lo")
+func (c *Capture) open(device, path string) error {
+	link, err := net.InterfaceByName(device)
 	if err != nil {
 		return err
 	}
-	if err := unix.Bind(c.fd, &unix.SockaddrLinklayer{Protocol: htons(unix.ETH_P_IP), Ifindex: lo.Index}); err != nil {
+	if err := unix.Bind(c.fd, &unix.SockaddrLinklayer{Protocol: htons(unix.ETH_P_IP), Ifindex: link.Index}); err != nil {
 		return err
 	}
 	if err := unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer); err != nil {
