@@ -13,7 +13,7 @@ import (
 // refused in place. l.Direction is narrowed to what the offer allows. Without
 // an answer the error says why; see the Err values.
 func Answer(offer Description, l Local) ([]byte, Negotiated, error) {
-	if err := offer.usable(); err != nil {
+	if err := offer.usable(l); err != nil {
 		return nil, Negotiated{}, err
 	}
 	d := l.Direction.narrowed(offer.Direction)
@@ -37,6 +37,13 @@ func Answer(offer Description, l Local) ([]byte, Negotiated, error) {
 	n, err := offer.negotiated(l, offer.OpusPT)
 	if err != nil {
 		return nil, Negotiated{}, err
+	}
+	if offer.Profile == SRTP {
+		theirs, ours, ok := offer.chosen(l)
+		if !ok {
+			return nil, Negotiated{}, ErrSuite
+		}
+		s.crypto, n.SDES = []Crypto{ours}, sdes(theirs, ours)
 	}
 	return write(l, offer.answers(s.media(l))), n, nil
 }
@@ -65,21 +72,31 @@ func Accept(l Local, answer Description) (Negotiated, error) {
 // accept reads the answer to an offer whose one stream stood at index, with Opus
 // under the number pt. What stands elsewhere answers nothing.
 func accept(l Local, answer Description, index, pt int) (Negotiated, error) {
-	if err := answer.usable(); err != nil {
+	if err := answer.usable(l); err != nil {
 		return Negotiated{}, err
 	}
 	if answer.Audio != index {
 		return Negotiated{}, ErrNoAudio
 	}
-	return answer.negotiated(l, pt)
+	n, err := answer.negotiated(l, pt)
+	if err != nil || answer.Profile != SRTP {
+		return n, err
+	}
+	theirs, ours, ok := answer.accepted(l)
+	if !ok {
+		return Negotiated{}, ErrSuite
+	}
+	n.SDES = sdes(theirs, ours)
+	return n, nil
 }
 
 // usable tells why we cannot talk to a peer with such a description.
-func (d Description) usable() error {
+func (d Description) usable(l Local) error {
 	if d.Audio < 0 || d.Audio >= len(d.Media) {
 		return ErrNoAudio
 	}
-	if err := d.Profile.notPrivate(); err != nil {
+	readable := d.Profile == SRTP && len(l.Crypto) > 0 // as the user allowed
+	if err := d.Profile.notPrivate(); err != nil && !readable {
 		return err
 	}
 	if d.OpusPT < 0 {

@@ -16,6 +16,8 @@ var (
 	ErrNoAudio = errors.New("the other phone offers no sound in a form known here")
 	// ErrNoCodec: no Opus.
 	ErrNoCodec = errors.New("the two phones have no voice codec in common: the other one does not speak Opus")
+	// ErrSuite: SDES without a suite in common, or an answer that is none.
+	ErrSuite = errors.New("the two phones have no encryption in common")
 	// ErrNoAddress: the c= line names no unicast address in numbers.
 	ErrNoAddress = errors.New("the other phone does not say to which address its sound should go")
 	// ErrSyntax: not SDP, or more of it than a phone sends.

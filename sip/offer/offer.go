@@ -25,8 +25,9 @@
 //	a=zrtp-hash:1.10 <64 hex digits>
 //	a=sendrecv
 //
-// It refuses streams whose keys travel in the signalling (SDES) or are made
-// with whoever relays it (DTLS-SRTP), as ErrNotPrivate; whether ZRTP then
+// It refuses streams whose keys travel in the signalling (SDES, unless
+// Local.Crypto says that this call may) or are made with whoever relays it
+// (DTLS-SRTP), as ErrNotPrivate; whether ZRTP then
 // succeeds over plain RTP/AVP is not known here.
 //
 // It does NOT do video, other codecs, trickled candidates, bundling,
@@ -51,6 +52,9 @@ type Local struct {
 	// ICE is nil when it is off. In an answer it is written only if the offer
 	// has it too.
 	ICE *ICE
+	// Crypto is not empty in a call whose keys the provider may read, because the
+	// user said so: RTP/SAVP with a=crypto in place of RTP/AVP with a=zrtp-hash.
+	Crypto []Crypto
 }
 
 // Direction of a stream, from the point of view of who wrote it.
@@ -83,6 +87,8 @@ type Description struct {
 	Profile Profile
 	// Crypto: there are a=crypto lines (SDES). Fingerprint: there is DTLS.
 	Crypto, Fingerprint bool
+	// Cryptos are those a=crypto lines that can be used.
+	Cryptos []Crypto
 	// ZRTPHashes are the values of all a=zrtp-hash lines, media level before
 	// session level.
 	ZRTPHashes []string
@@ -124,8 +130,9 @@ type Negotiated struct {
 	OpusPT, ReceivePT int
 	EventPT           int // -1: none
 	RTCPMux           bool
-	ICE               *ICE // the peer's; nil: packets go to Remote without checks
-	Send, Receive     bool // from the direction attributes
+	ICE               *ICE  // the peer's; nil: packets go to Remote without checks
+	SDES              *SDES // keys from the signalling; nil: ZRTP's
+	Send, Receive     bool  // from the direction attributes
 	RemoteZRTPHashes  []string
 	// PTime is what the peer would like its packets to last, 10 to 60 ms; 20
 	// where it does not say. What comes from it may last anything.

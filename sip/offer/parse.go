@@ -83,6 +83,7 @@ func describe(s *sdp.SessionDescription, m *sdp.MediaDescription, line Media) De
 		Audio:       -1,
 	}
 	_, d.RTCPMux = m.Attribute("rtcp-mux")
+	d.Cryptos = cryptos(m)
 	d.ICE, d.ICEMismatch = iceOf(s, m, d.Address)
 	d.Profile = profile(line.Protocol, d.Crypto, d.Fingerprint, len(d.ZRTPHashes) > 0)
 	d.OpusPT, d.EventPT, d.EventRate = formats(m.Attributes, line.Formats)

@@ -29,6 +29,7 @@ type stream struct {
 	events    []event
 	protocol  string
 	rtcpMux   bool
+	crypto    []Crypto
 	ice       *ICE
 	mismatch  bool // the peer's candidates were rewritten
 	direction Direction
@@ -43,7 +44,11 @@ var ourEvents = []event{{eventPT, opusRate}, {slowEventPT, slowRate}}
 
 // Offer is our offer: one audio stream, in the one shape.
 func Offer(l Local) []byte {
-	s := stream{opus: opusPT, events: ourEvents, protocol: "RTP/AVP", rtcpMux: true, ice: l.ICE, direction: l.Direction}
+	protocol := "RTP/AVP"
+	if len(l.Crypto) > 0 {
+		protocol = "RTP/SAVP" // RFC 4568, Section 6.1; some refuse a=crypto in RTP/AVP
+	}
+	s := stream{crypto: l.Crypto, opus: opusPT, events: ourEvents, protocol: protocol, rtcpMux: true, ice: l.ICE, direction: l.Direction}
 	return write(l, []*sdp.MediaDescription{s.media(l)})
 }
 
@@ -69,7 +74,10 @@ func (s stream) media(l Local) *sdp.MediaDescription {
 	case s.mismatch:
 		m.WithPropertyAttribute("ice-mismatch")
 	}
-	if l.ZRTPHash != "" {
+	for _, c := range s.crypto {
+		m.WithValueAttribute("crypto", c.String())
+	}
+	if l.ZRTPHash != "" && len(s.crypto) == 0 {
 		m.WithValueAttribute("zrtp-hash", l.ZRTPHash)
 	}
 	return m.WithPropertyAttribute(s.direction.String())
