@@ -34,7 +34,8 @@ type Config struct {
 }
 
 // Keys are the SRTP keys of one stream, as plain values: Key 16 or 32 bytes,
-// Salt 14, TagBits 32 or 80.
+// Salt 14, TagBits 32 or 80; or, for AES-GCM (RFC 7714), Salt 12 and TagBits
+// 128.
 type Keys struct {
 	SendKey, SendSalt, ReceiveKey, ReceiveSalt secret.Bytes
 	TagBits                                    int

@@ -31,7 +31,7 @@ type sealer struct {
 
 const (
 	rtpHeader = 12
-	maxTag    = 10
+	maxTag    = 16 // of AES-GCM
 )
 
 // init sets where counting begins.

@@ -46,6 +46,10 @@ func profileOf(keyBytes, tagBits int) (srtp.ProtectionProfile, error) {
 		return srtp.ProtectionProfileAes256CmHmacSha1_80, nil
 	case [2]int{32, 32}:
 		return srtp.ProtectionProfileAes256CmHmacSha1_32, nil
+	case [2]int{16, 128}: // RFC 7714, Section 12: GCM, whose tags have 16 octets
+		return srtp.ProtectionProfileAeadAes128Gcm, nil
+	case [2]int{32, 128}:
+		return srtp.ProtectionProfileAeadAes256Gcm, nil
 	}
 	return 0, fmt.Errorf("%w: a key of %d bytes with tags of %d bits", ErrKeys, keyBytes, tagBits)
 }

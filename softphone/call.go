@@ -179,8 +179,10 @@ func (c *call) loop() {
 			c.hearZRTP(d)
 		case <-c.heard:
 			c.heard = nil
-			c.session.ReceivedSRTP(time.Now())
-			c.serveKeys()
+			if c.session != nil {
+				c.session.ReceivedSRTP(time.Now())
+				c.serveKeys()
+			}
 		case <-c.way:
 			c.beginKeys()
 		case <-timer.C:

@@ -150,6 +150,9 @@ func (c *call) changeRefused(err error) {
 func (c *call) takeAnswer(asked offer.Local, sdp []byte) {
 	d, kind := describe(sdp)
 	agreed, err := c.acceptance(asked, d)
+	if err == nil && c.rekeyed(agreed) {
+		err = errRekeyed
+	}
 	switch why := c.worse(d, kind); {
 	case why != nil:
 		c.downgradeRefused(why)
@@ -240,6 +243,9 @@ func (c *call) reoffered(sdp []byte) {
 		text, agreed, err = offer.Answer(d, l)
 		return text, err
 	})
+	if err == nil && c.rekeyed(agreed) {
+		err = errRekeyed
+	}
 	if err == nil && kind != c.facts.Offer {
 		err = offer.ErrNoAudio
 	}

@@ -31,6 +31,7 @@ func (c *call) closeMedia() {
 		c.session.Close()
 	}
 	c.stream, c.path, c.session, c.secure, c.early, c.way = nil, nil, nil, nil, nil, nil
+	c.wipeReadableKeys()
 	c.phone.giveMicrophone(c)
 }
 
@@ -72,6 +73,9 @@ func (c *call) openMedia(local netip.Addr, force bool) error {
 		return err
 	}
 	c.local = offer.Local{Address: p.Local(), ZRTPHash: c.session.HelloHash(), ICE: c.ownICE()}
+	if c.readable() {
+		c.local.Crypto = newCryptos()
+	}
 	p.Receive(c.receive(c.stream))
 	return nil
 }
@@ -123,6 +127,10 @@ func (c *call) connect() {
 func (c *call) beginKeys() {
 	c.way = nil
 	if c.started || c.session == nil {
+		return
+	}
+	if c.agreed.SDES != nil {
+		c.takeReadableKeys()
 		return
 	}
 	c.hello = time.Now()

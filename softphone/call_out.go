@@ -14,6 +14,9 @@ import (
 // dial sends our INVITE, with the hash of a fresh Hello.
 func (c *call) dial() error {
 	c.emit(Dialing{Head: c.head(), To: c.peer})
+	if c.refuseReadable() {
+		return nil
+	}
 	local, err := c.phone.agent.MediaAddr(c.peer)
 	if err != nil {
 		return err
@@ -80,6 +83,12 @@ func (c *call) hearAnswer(ev sip.Answered) {
 	c.reconcile()
 }
 
+// Why a phone refused what we offered.
+const (
+	notPrivateAnswer  = "the other phone does not accept a private call (it refused an offer of end-to-end encryption); ask for a phone with ZRTP at the other end"
+	notReadableAnswer = "the other phone accepts no encrypted voice, not even with keys that the providers have; ask its provider for SRTP"
+)
+
 // hearFailure: our call was not answered. To the user every refusal that says
 // nothing about privacy is "no answer".
 func (c *call) hearFailure(ev sip.Failed) {
@@ -89,7 +98,10 @@ func (c *call) hearFailure(ev sip.Failed) {
 		c.redirected(ev.Contacts[0])
 		return
 	case ev.Code == 488 || ev.Code == 415 || ev.Code == 606:
-		why := "the other phone does not accept a private call (it refused an offer of end-to-end encryption); ask for a phone with ZRTP at the other end"
+		why := notPrivateAnswer
+		if c.readable() {
+			why = notReadableAnswer
+		}
 		c.emit(Refused{Head: c.head(), Why: why})
 		c.end(why, NotPrivate)
 	case ev.Code == 0 || ev.Code == 401 || ev.Code == 403 || ev.Code == 407 || ev.Code >= 500 && ev.Code < 600:

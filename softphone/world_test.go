@@ -2,6 +2,7 @@ package softphone_test
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -28,6 +29,7 @@ type world struct {
 	t     *testing.T
 	net   *simnet.Network
 	proxy *registrar.Server
+	ca    *registrar.Authority
 
 	started []*user // switched off when the test ends
 
@@ -49,8 +51,15 @@ func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if w.ca, err = registrar.NewAuthority(); err != nil {
+			t.Fatal(err)
+		}
+		certificate, err := w.ca.Server("example.org", providerAddr)
+		if err != nil {
+			t.Fatal(err)
+		}
 		w.proxy = registrar.New(registrar.Config{
-			Domain: "example.org",
+			Domain: "example.org", TLS: &tls.Config{Certificates: []tls.Certificate{certificate}},
 			Users: map[string]secret.Bytes{
 				"alice": secret.Copy([]byte("a-pw")), "bob": secret.Copy([]byte("b-pw")), "mallory": secret.Copy([]byte("m-pw")),
 			},
@@ -59,8 +68,13 @@ func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		go w.proxy.ServeUDP(conn) // Close waits for both
+		secured, err := provider.Listen(t.Context(), "tcp", providerAddr+":5061")
+		if err != nil {
+			t.Fatal(err)
+		}
+		go w.proxy.ServeUDP(conn) // Close waits for all three
 		go w.proxy.ServeTCP(streams)
+		go w.proxy.ServeTLS(secured)
 		defer w.proxy.Close()
 		defer func() {
 			for _, u := range w.started {
@@ -132,6 +146,15 @@ func (u *user) open() {
 	}
 	u.store = s
 	u.w.t.Cleanup(func() { s.Close() })
+}
+
+// overTLS lets the phone reach its provider over TLS.
+func (u *user) overTLS() {
+	a, _ := u.store.Account("sip:" + u.name + "@example.org")
+	a.Registrar, a.CA = "sip:"+providerAddr+":5061;transport=tls", u.w.ca.PEM()
+	if err := u.store.SetAccount(a); err != nil {
+		u.w.t.Fatal(err)
+	}
 }
 
 // overTCP lets the phone reach its provider over TCP: INVITEs that take the place

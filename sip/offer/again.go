@@ -10,6 +10,12 @@ func Reoffer(theirs Description, l Local) []byte {
 		opus: theirs.OpusPT, protocol: theirs.Media[theirs.Audio].Protocol,
 		rtcpMux: theirs.RTCPMux, direction: l.Direction,
 	}
+	if theirs.ICE != nil {
+		s.ice = l.ICE
+	}
+	if theirs.Profile == SRTP {
+		s.crypto = l.Crypto
+	}
 	if theirs.EventPT >= 0 {
 		s.events = []event{{theirs.EventPT, theirs.EventRate}}
 	}

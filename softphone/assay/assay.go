@@ -101,6 +101,8 @@ type Facts struct {
 	// only. KeyFile: the store's key lies in a file beside it. ContactUser: the
 	// provider forced a fixed Contact user.
 	SignallingTLS, Relay, KeyFile, ContactUser bool
+	// ProviderKeys: the keys came through the signalling (SDES), and are in use.
+	ProviderKeys bool
 	// Direct: a call without a provider.
 	Direct bool
 }

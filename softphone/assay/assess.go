@@ -28,6 +28,9 @@ func private(f Facts) bool {
 }
 
 func assessDefault(f Facts) Finding {
+	if f.ProviderKeys {
+		return Finding{Default, Broken, "You allowed it for this call: its keys went through the providers, so they, and whoever can make them, can listen."}
+	}
 	if x, found := worstFor(f, Default); found {
 		return Finding{Default, Broken, x.why(f)}
 	}
@@ -102,6 +105,9 @@ func whyNotForever(f Facts) string {
 }
 
 func assessUnforged(f Facts) Finding {
+	if f.ProviderKeys {
+		return Finding{Unforged, Broken, "The providers have the keys, so they could alter or forge what is said; others on the way could not."}
+	}
 	if x, found := worstFor(f, Unforged); found {
 		return Finding{Unforged, Broken, x.why(f)}
 	}

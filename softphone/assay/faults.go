@@ -13,6 +13,8 @@ type fault struct {
 	present func(Facts) bool
 	// why says what happened and what can be done.
 	why func(Facts) string
+	// offer is the kind of offer that it is about, if it is.
+	offer MediaOffer
 	// clearable: the user can still clear it by comparing the SAS, so the
 	// microphone waits; otherwise the call is refused.
 	clearable bool
@@ -46,6 +48,7 @@ var faults = []fault{
 	{
 		promise: Participants,
 		present: offers(OfferSDES),
+		offer:   OfferSDES,
 		why:     fixed("The other phone takes its keys only through the providers (SDES), who could then listen: ask the other to turn on ZRTP, or to use a phone that has it."),
 	},
 	{

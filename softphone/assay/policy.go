@@ -1,7 +1,12 @@
 package assay
 
 // Policy is what the user demands of a call.
-type Policy struct{ RequireVerified bool }
+type Policy struct {
+	RequireVerified bool
+	// AllowProvider: the user said of this call that the provider may listen
+	// (--allow provider). It takes keys from the signalling, and nothing worse.
+	AllowProvider bool
+}
 
 // Action is what a Decision asks for.
 type Action int
@@ -34,8 +39,12 @@ type Decision struct {
 
 // Check decides whether the microphone may open. Only Allow opens it, and Allow
 // is impossible unless keys are agreed and confirmed and no fault is present:
-// what Check allows, Assess finds private.
+// what Check allows, Assess finds private. The one exception is a call that the
+// user named as readable by the provider.
 func (p Policy) Check(f Facts) Decision {
+	if p.AllowProvider && f.Offer == OfferSDES {
+		return checkReadable(f)
+	}
 	if x, found := decisive(f); found {
 		if x.clearable && !p.unverified(f) {
 			return Decision{Wait, x.why(f)}
@@ -49,6 +58,23 @@ func (p Policy) Check(f Facts) Decision {
 		return Decision{Wait, "The other phone has not said yet what voice it can carry."}
 	case p.unverified(f):
 		return Decision{Refuse, "Only verified people may be talked to (--require-verified), and the code was never compared with this phone: call once without that demand and compare it."}
+	}
+	return Decision{Action: Allow}
+}
+
+// checkReadable decides about a call whose keys the provider has. Readable by the
+// provider is not readable by everyone: what fetches the keys must be encrypted.
+func checkReadable(f Facts) Decision {
+	for _, x := range faults {
+		if x.offer != OfferSDES && x.present(f) {
+			return Decision{Refuse, x.why(f)}
+		}
+	}
+	switch {
+	case !f.SignallingTLS:
+		return Decision{Refuse, "The way to your provider is not encrypted, so everyone on it could read the keys of this call: register with transport=tls."}
+	case !f.ProviderKeys:
+		return Decision{Wait, "The two phones have not exchanged keys yet."}
 	}
 	return Decision{Action: Allow}
 }

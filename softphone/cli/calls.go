@@ -19,13 +19,13 @@ type callOptions struct {
 }
 
 // errAllow is honest about what is not there.
-var errAllow = errors.New("--allow is not built yet: Karat makes private calls only, so far")
+var errAllow = errors.New("--allow clear is not built yet: Karat makes no call that everyone on the way could hear")
 
 func (o callOptions) check() error {
 	switch o.Allow {
-	case "":
+	case "", "provider":
 		return nil
-	case "provider", "clear":
+	case "clear":
 		return usageError{errAllow}
 	}
 	return usageError{fmt.Errorf("--allow takes provider or clear, not %q", o.Allow)}
@@ -36,7 +36,7 @@ func (e *env) phoneConfig(o callOptions, s *store.Store) softphone.Config {
 	cfg := softphone.Config{
 		Store: s, Account: o.Account, Listen: e.flags.Listen,
 		Microphone: settings.Microphone, Speaker: settings.Speaker,
-		Policy: assay.Policy{RequireVerified: o.RequireVerified}, DigitsInSignalling: o.DTMFInfo,
+		Policy: assay.Policy{RequireVerified: o.RequireVerified, AllowProvider: o.Allow == "provider"}, DigitsInSignalling: o.DTMFInfo,
 		Logger: e.log,
 	}
 	if e.flags.Mic != "" {
@@ -81,6 +81,9 @@ way could stand in between.
 Exit 0 does not prove that the person you meant was at the other end; only the
 compared code does. It does not hide that the call took place.
 
+--allow provider makes a call whose keys go through the providers (SDES), who can
+listen. It ends with 3, for it is not private, and the assay says so.
+
 ` + whileItRuns
 }
 
@@ -122,6 +125,9 @@ stays for that moment before it ends.
 func (c *answerCommand) Run(e *env) error {
 	if err := c.check(); err != nil {
 		return err
+	}
+	if c.Allow != "" && c.Calls != 1 {
+		return usageError{errors.New("--allow is for one call: say --calls 1, too")}
 	}
 	return e.withStore(func(s *store.Store) error {
 		cfg := e.phoneConfig(c.callOptions, s)
