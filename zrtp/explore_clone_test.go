@@ -139,11 +139,11 @@ func addressable(v reflect.Value) reflect.Value {
 	return fresh
 }
 
-// digest spells a value out, to be hashed: times relative to now, so that two
-// states that differ in the hour only are one.
+// digest spells a value out, to be hashed. Times are kept apart: they count
+// relative to the moment, so that two states that differ in the hour only are one.
 type digest struct {
-	out []byte
-	now time.Time
+	out   []byte
+	times []time.Time
 	*anatomy
 }
 
@@ -203,9 +203,12 @@ func (d *digest) elements(v reflect.Value) {
 func (d *digest) entries(v reflect.Value) {
 	var spelled []string
 	for _, key := range v.MapKeys() {
-		one := digest{nil, d.now, d.anatomy}
+		one := digest{anatomy: d.anatomy}
 		one.value(withAddress(key))
 		one.value(withAddress(v.MapIndex(key)))
+		if one.times != nil {
+			panic("explorer: a time in a map is part of the state")
+		}
 		spelled = append(spelled, string(one.out))
 	}
 	slices.Sort(spelled)
@@ -218,10 +221,7 @@ func (d *digest) entries(v reflect.Value) {
 func (d *digest) structure(v reflect.Value) {
 	if v.Type() == timeType {
 		t := v.Addr().Interface().(*time.Time)
-		d.truth(t.IsZero())
-		if !t.IsZero() {
-			d.number(uint64(t.Sub(d.now)))
-		}
+		d.times = append(d.times, *t)
 		return
 	}
 	for _, i := range d.fields(d.counted, v.Type(), func(reflect.Type) bool { return true }) {

@@ -2,12 +2,13 @@ package zrtp
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
+	"math"
 	"os"
 	"reflect"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -70,7 +71,39 @@ type player struct {
 	fault   string // what it did that it must not
 	sum     [32]byte
 	sumAt   time.Time
+	spelled [32]byte    // all but times
+	times   []time.Time // in the order in which they stand there
 }
+
+// deed is something that happens to an end in a state at a time: a kind, and for
+// a packet what it holds. What follows from it is always the same, and is
+// computed once: most worlds differ in one end only.
+type deed struct {
+	to   *player
+	at   time.Time
+	kind string
+	pkt  [16]byte
+}
+
+// result is what follows: the next state, and what was sent.
+type result struct {
+	next *player
+	sent []letter
+}
+
+// moment is a state at a time; there is one player for it.
+type moment struct {
+	sum [32]byte
+	at  time.Time
+}
+
+// memo is what one walk has computed.
+type memo struct {
+	done  map[deed]result
+	known map[moment]*player
+}
+
+func newMemo() *memo { return &memo{map[deed]result{}, map[moment]*player{}} }
 
 // world is all there is at one moment.
 type world struct {
@@ -79,8 +112,10 @@ type world struct {
 	way    [2][]letter // to ends[i], in the order in which they were sent
 	dead   [2]bool     // nothing arrives at ends[i] any more
 	seen   []letter    // by the attacker
-	faults int         // how many are left
-	known  bool        // the two share a secret
+	sawSum [16]byte    // of all of them, in whatever order
+	memo   *memo
+	faults int  // how many are left
+	known  bool // the two share a secret
 	hack   func(end int, s *Session)
 	body   *anatomy
 	before *world
@@ -108,29 +143,70 @@ func (w *world) step(m move) *world {
 }
 
 // act lets something happen to an end, and takes what it says.
-func (w *world) act(i int, do func(s *Session)) {
+func (w *world) act(i int, kind string, pkt [16]byte, do func(s *Session)) {
+	d := deed{w.ends[i], w.now, kind, pkt}
+	r, ok := w.memo.done[d]
+	if !ok {
+		r = w.compute(i, kind, do)
+		w.memo.done[d] = r
+	}
+	for _, l := range r.sent {
+		w.post(1-i, l)
+	}
+	w.ends[i] = r.next
+}
+
+// compute does it with a copy.
+func (w *world) compute(i int, kind string, do func(s *Session)) (r result) {
 	p := *w.ends[i]
-	p.sumAt = time.Time{}
 	p.session = deepCopy(w.body, p.session)
 	do(p.session)
 	if w.hack != nil {
 		w.hack(i, p.session)
 	}
 	for pkt, ok := p.session.NextPacket(); ok; pkt, ok = p.session.NextPacket() {
-		w.post(1-i, newLetter(pkt))
+		r.sent = append(r.sent, newLetter(pkt))
 	}
 	for event, ok := p.session.NextEvent(); ok; event, ok = p.session.NextEvent() {
 		p.hear(event)
 	}
-	w.ends[i] = &p
+	p.started = p.started || kind == "start"
+	r.next = w.only(&p)
+	return r
+}
+
+// only is the player for a state, so that what was computed for one holds for all.
+func (w *world) only(p *player) *player {
+	p.sumAt, p.sum = w.now, p.digest(w)
+	if p.fault != "" {
+		return p
+	}
+	m := moment{p.sum, w.now}
+	if known, ok := w.memo.known[m]; ok {
+		return known
+	}
+	w.memo.known[m] = p
+	return p
+}
+
+// receive lets a packet arrive.
+func (w *world) receive(i int, l letter) {
+	w.act(i, "receive", l.id, func(s *Session) { s.Receive(w.now, l.pkt) })
 }
 
 func (w *world) post(to int, l letter) {
 	if !slices.ContainsFunc(w.seen, func(o letter) bool { return o.id == l.id }) {
-		w.seen = append(w.seen, l)
+		w.see(l)
 	}
 	if !w.dead[to] {
 		w.way[to] = append(w.way[to], l)
+	}
+}
+
+func (w *world) see(l letter) {
+	w.seen = append(w.seen, l)
+	for i := range w.sawSum {
+		w.sawSum[i] ^= l.id[i]
 	}
 }
 
@@ -166,7 +242,7 @@ func (p *player) hear(event Event) {
 func (w *world) deliver(i, k int) {
 	l := w.way[i][k]
 	w.way[i] = slices.Delete(w.way[i], k, k+1)
-	w.act(i, func(s *Session) { s.Receive(w.now, l.pkt) })
+	w.receive(i, l)
 }
 
 // next is the first deadline.
@@ -179,7 +255,7 @@ func (w *world) tick() {
 	w.now = w.next()
 	for i := range w.ends {
 		if reached(w.now, w.ends[i].session.Deadline()) {
-			w.act(i, func(s *Session) { s.Advance(w.now) })
+			w.act(i, "time", [16]byte{}, func(s *Session) { s.Advance(w.now) })
 		}
 	}
 }
@@ -204,8 +280,7 @@ func (w *world) free() (moves []move) {
 }
 
 func (w *world) start(i int) {
-	w.act(i, func(s *Session) { s.Start(w.now) })
-	w.ends[i].started = true
+	w.act(i, "start", [16]byte{}, func(s *Session) { s.Start(w.now) })
 }
 
 // disturbed are the moves that cost a fault.
@@ -221,7 +296,7 @@ func (w *world) disturbed(early bool) (moves []move) {
 		}
 		if w.ends[1-i].secure != nil && w.ends[i].session.state == stateConfirm2 {
 			moves = append(moves, move{fmt.Sprintf("SRTP arrives at %d", i), 1, func(w *world) {
-				w.act(i, func(s *Session) { s.ReceivedSRTP(w.now) })
+				w.act(i, "SRTP", [16]byte{}, func(s *Session) { s.ReceivedSRTP(w.now) })
 			}})
 		}
 	}
@@ -237,7 +312,7 @@ func (w *world) hurt(i int) (moves []move) {
 	moves = append(moves,
 		move{fmt.Sprintf("%v to %d is lost", head, i), 1, func(w *world) { w.way[i] = w.way[i][1:] }},
 		move{fmt.Sprintf("%v to %d arrives, and again later", head, i), 1, func(w *world) {
-			w.act(i, func(s *Session) { s.Receive(w.now, head.pkt) })
+			w.receive(i, head)
 		}})
 	for k := 1; k < len(w.way[i]); k++ {
 		moves = append(moves, move{fmt.Sprintf("%v overtakes to %d", w.way[i][k], i), 1, func(w *world) { w.deliver(i, k) }})
@@ -245,7 +320,7 @@ func (w *world) hurt(i int) (moves []move) {
 	for _, bad := range altered(head) {
 		moves = append(moves, move{fmt.Sprintf("%v to %d is altered", head, i), 1, func(w *world) {
 			w.way[i] = w.way[i][1:]
-			w.act(i, func(s *Session) { s.Receive(w.now, bad) })
+			w.receive(i, newLetter(bad))
 		}})
 	}
 	return moves
@@ -270,7 +345,7 @@ func altered(l letter) (changed [][]byte) {
 func (w *world) injections(i int) (moves []move) {
 	for _, l := range w.seen {
 		moves = append(moves, move{fmt.Sprintf("%v is injected at %d", l, i), 1, func(w *world) {
-			w.act(i, func(s *Session) { s.Receive(w.now, l.pkt) })
+			w.receive(i, l)
 		}})
 	}
 	return moves
@@ -278,25 +353,25 @@ func (w *world) injections(i int) (moves []move) {
 
 // key tells states apart, whatever the number of faults left.
 func (w *world) key() [16]byte {
-	h := sha256.New()
+	out := make([]byte, 0, 512)
 	for i, p := range w.ends {
+		sum := p.sum
 		if !p.sumAt.Equal(w.now) {
-			p.sumAt, p.sum = w.now, p.digest(w)
+			sum = p.sumAfter(w.now)
 		}
-		h.Write(p.sum[:])
-		fmt.Fprint(h, w.dead[i], len(w.way[i]))
+		out = append(out, sum[:]...)
+		out = append(out, byte(len(w.way[i])))
+		if w.dead[i] {
+			out = append(out, 'd')
+		}
 		for _, l := range w.way[i] {
-			h.Write(l.id[:])
+			out = append(out, l.id[:]...)
 		}
 	}
 	// The order in which the attacker saw them does not matter.
-	ids := make([]string, len(w.seen))
-	for i, l := range w.seen {
-		ids[i] = string(l.id[:])
-	}
-	slices.Sort(ids)
-	h.Write([]byte(strings.Join(ids, "")))
-	return [16]byte(h.Sum(nil))
+	out = append(out, w.sawSum[:]...)
+	sum := sha256.Sum256(out)
+	return [16]byte(sum[:])
 }
 
 // sessionAnatomy leaves out what never changes, and the number of packets sent,
@@ -305,8 +380,8 @@ func sessionAnatomy() *anatomy {
 	return newAnatomy("sequence", "offer", "hello", "Algorithms", "PeerHelloHashes", "Retained")
 }
 
-func (p *player) digest(w *world) (sum [32]byte) {
-	d := digest{make([]byte, 0, 4<<10), w.now, w.body}
+func (p *player) digest(w *world) [32]byte {
+	d := digest{out: make([]byte, 0, 4<<10), anatomy: w.body}
 	d.value(reflect.ValueOf(p.session))
 	for _, b := range []bool{p.started, p.agreed != nil, p.secure != nil, p.failed != nil, p.alarmed} {
 		d.truth(b)
@@ -314,7 +389,27 @@ func (p *player) digest(w *world) (sum [32]byte) {
 	if p.agreed != nil {
 		d.out = append(d.out, p.agreed.Keys.Send.Key.Expose()...)
 	}
-	return sha256.Sum256(d.out)
+	if p.secure != nil {
+		d.out = append(d.out, p.secure.SAS...)
+		d.truth(p.secure.Continuity)
+		d.truth(p.secure.Mismatched)
+	}
+	p.spelled, p.times = sha256.Sum256(d.out), d.times
+	return p.sumAfter(w.now)
+}
+
+// sumAfter is the digest at a time, if nothing happened to the end since it was
+// spelled out: its timers are nearer.
+func (p *player) sumAfter(now time.Time) [32]byte {
+	out := append(make([]byte, 0, 256), p.spelled[:]...)
+	for _, t := range p.times {
+		left := int64(math.MinInt64)
+		if !t.IsZero() {
+			left = int64(t.Sub(now))
+		}
+		out = binary.LittleEndian.AppendUint64(out, uint64(left))
+	}
+	return sha256.Sum256(out)
 }
 
 // fault is what no state may show.
@@ -445,7 +540,10 @@ func (x *explorer) report(w *world, fault string) { x.found = fault + w.story() 
 func (p pair) walk(t *testing.T, faults int, past []letter, hack func(int, *Session)) *explorer {
 	t.Helper()
 	a, b := p.ends()
-	w := &world{now: epoch, faults: faults, seen: past, known: share(a, b), hack: hack, body: sessionAnatomy()}
+	w := &world{now: epoch, faults: faults, known: share(a, b), hack: hack, body: sessionAnatomy(), memo: newMemo()}
+	for _, l := range past {
+		w.see(l)
+	}
 	for i, cfg := range []Config{a, b} {
 		w.ends[i] = &player{session: newEnd(t, "", cfg).Session}
 	}
@@ -453,6 +551,9 @@ func (p pair) walk(t *testing.T, faults int, past []letter, hack func(int, *Sess
 		for i, e := range w.ends {
 			e.session.ExpectHello([]string{w.ends[1-i].session.HelloHash()})
 		}
+	}
+	for _, e := range w.ends {
+		e.sumAt, e.sum = w.now, e.digest(w)
 	}
 	x := &explorer{visited: map[[16]byte]int8{}, onPath: map[[16]byte]int{}, ends: map[string]int{}}
 	x.explore(w)
