@@ -26,10 +26,10 @@ const (
 // Frame is 20 ms of one channel.
 type Frame [FrameSamples]int16
 
-// Device is a microphone and a speaker that run on one clock. Read and Write
-// pace the voice: Read blocks until 20 ms were captured, Write until there is
-// room for 20 ms; both return an error after Close. One goroutine may read
-// while another writes.
+// Device is a microphone and a speaker. Read and Write pace the voice: Read blocks
+// until 20 ms were captured; Write plays its frame next and blocks until another
+// is due, so that who then makes it makes it as late as can be. Both return an
+// error after Close. One goroutine may read while another writes.
 type Device interface {
 	Read(f *Frame) error
 	Write(f *Frame) error

@@ -2,298 +2,174 @@ package device
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
-	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/gordonklaus/portaudio"
 )
 
 const (
-	// capturedFrames is how many frames wait for a reader before the oldest is
-	// dropped. Sound servers deliver two or three at a time.
-	capturedFrames = 6
-	// playingFrames is how many frames wait for the sound card. Each is 20 ms
-	// of delay; the cushion against stumbling is in the card's own buffer.
-	playingFrames = 1
-	// latency is what the sound card is asked for, and how much silence is
-	// written ahead. Less makes PulseAudio stumble at 20-ms frames.
-	latency       = 40 * time.Millisecond
-	silenceFrames = int(latency / frameTime)
+	// backlog is how much may wait for a reader, who takes 20 ms at a time: more
+	// is delay, and the oldest is left out. Sound servers deliver in bursts.
+	backlog = 3 * FrameSamples
+	// kept is what stays of a backlog.
+	kept = FrameSamples + FrameSamples/2
+	// A speaker's cushion is what still waits when the next 20 ms are written. It
+	// begins small, for it is delay, and grows each time that the card ran dry.
+	leastCushion = FrameSamples / 2
+	mostCushion  = 2 * FrameSamples
+	cushionStep  = FrameSamples / 4
 	// closeTimeout bounds the wait for a driver that hangs.
 	closeTimeout = 2 * time.Second
 )
 
-// hardware is a sound card through PortAudio: a duplex stream, or one half of
-// it. A single goroutine does its blocking reads and writes, since PortAudio
-// streams are not safe for several.
-type hardware struct {
-	*latch
-	stream   *portaudio.Stream
-	in, out  []int16 // the buffers that PortAudio fills and empties; nil: no such half
-	captured chan Frame
-	playing  chan Frame
-	ended    chan struct{} // closed when the goroutine has ended
+var errHangs = errors.New("device: the sound card does not answer and was left behind")
+
+// hardwareMicrophone is a sound card's microphone.
+type hardwareMicrophone struct {
+	half
+	ring     ring
+	readable chan struct{}
 	log      *slog.Logger
-
-	lost    atomic.Uint64 // frames captured that nobody read in time
-	starved atomic.Uint64 // frames of silence played because nothing was written
-
-	mu      sync.Mutex // guards: failure, closed
-	failure error
-	closed  bool
+	lost     atomic.Uint64 // samples that nobody read in time
 }
 
-var _ Device = (*hardware)(nil)
-
-// openHardware opens a stream with a microphone, a speaker or both; nil means
-// without, "" the default one.
-func openHardware(mic, spk *string, opts Options) (*hardware, error) {
-	if err := initialize(); err != nil {
-		return nil, err
-	}
-	h, err := newHardware(mic, spk, opts)
-	if err != nil {
-		terminate()
-		return nil, err
-	}
-	go h.run()
-	return h, nil
+// hardwareSpeaker is a sound card's speaker.
+type hardwareSpeaker struct {
+	half
+	ring     ring
+	writable chan struct{}
+	log      *slog.Logger
+	playing  atomic.Bool // something was written
+	cushion  atomic.Int64
+	starved  atomic.Uint64 // samples of silence played because nothing was there
 }
 
-func newHardware(mic, spk *string, opts Options) (*hardware, error) {
-	h := &hardware{
-		latch:    newLatch(),
-		captured: make(chan Frame, capturedFrames),
-		playing:  make(chan Frame, playingFrames),
-		ended:    make(chan struct{}),
+var (
+	_ microphone = (*hardwareMicrophone)(nil)
+	_ speaker    = (*hardwareSpeaker)(nil)
+)
+
+func newHalf(open opener, what string, opts Options) half {
+	return half{
+		latch: newLatch(),
+		open:  open,
+		trouble: func(gone bool, err error) {
+			opts.Logger.Warn("device: a sound card went or came", "part", what, "gone", gone, "error", err)
+			opts.say(what, gone)
+		},
+		ended: make(chan struct{}),
+	}
+}
+
+func newHardwareMicrophone(open opener, opts Options) *hardwareMicrophone {
+	m := &hardwareMicrophone{
+		half:     newHalf(open, role(true), opts),
+		readable: make(chan struct{}, 1),
 		log:      opts.Logger,
 	}
-	params := portaudio.StreamParameters{SampleRate: SampleRate, FramesPerBuffer: FrameSamples}
-	var buffers []any
-	if mic != nil {
-		d, err := find(true, *mic)
-		if err != nil {
-			return nil, err
-		}
-		h.in = make([]int16, FrameSamples)
-		params.Input = portaudio.StreamDeviceParameters{Device: d, Channels: 1, Latency: latency}
-		buffers = append(buffers, h.in)
-	}
-	if spk != nil {
-		d, err := find(false, *spk)
-		if err != nil {
-			return nil, err
-		}
-		h.out = make([]int16, FrameSamples)
-		params.Output = portaudio.StreamDeviceParameters{Device: d, Channels: 1, Latency: latency}
-		buffers = append(buffers, h.out)
-	}
-	return h, h.start(params, buffers)
+	m.move = m.capture
+	return m
 }
 
-func (h *hardware) start(params portaudio.StreamParameters, buffers []any) error {
-	restore := quiet()
-	defer restore()
-	stream, err := portaudio.OpenStream(params, buffers...)
-	if err != nil {
-		return fmt.Errorf("device: open the sound card at 48 kHz: %w", err)
+// capture is on the sound system's thread.
+func (m *hardwareMicrophone) capture(samples []int16) {
+	if n := m.ring.put(samples); n < len(samples) {
+		m.lost.Add(uint64(len(samples) - n))
 	}
-	if err := stream.Start(); err != nil {
-		return errors.Join(fmt.Errorf("device: start the sound card: %w", err), stream.Close())
+	wake(m.readable)
+}
+
+// Read waits until 20 ms were captured.
+func (m *hardwareMicrophone) Read(f *Frame) error {
+	for {
+		select {
+		case <-m.done:
+			return ErrClosed
+		default:
+		}
+		if m.ring.len() >= FrameSamples {
+			break
+		}
+		select {
+		case <-m.readable:
+		case <-m.done:
+		}
 	}
-	h.stream = stream
+	if waiting := m.ring.len(); waiting > backlog {
+		m.ring.skip(waiting - kept)
+		m.lost.Add(uint64(waiting - kept))
+	}
+	m.ring.take(f[:])
 	return nil
 }
 
-// run moves frames between the sound card and the channels until Close or a
-// failure of the card.
-func (h *hardware) run() {
-	defer close(h.ended)
-	err := h.pump()
-	if err != nil {
-		h.log.Warn("device: the sound card failed", "error", err)
+// Close ends the microphone.
+func (m *hardwareMicrophone) Close() error {
+	if err := m.end(); err != nil {
+		return err
 	}
-	h.log.Debug("device: the sound card is closed", "frames_lost", h.lost.Load(), "frames_of_silence", h.starved.Load())
-	h.mu.Lock()
-	h.failure = err
-	h.mu.Unlock()
-	h.close()
-	_ = h.stream.Abort() // it may have failed already
-	_ = h.stream.Close() // nothing can be done about a card that does not close
-	terminate()
+	m.log.Debug("device: the microphone is closed", "samples_lost", m.lost.Load())
+	m.ring.wipe()
+	return nil
 }
 
-func (h *hardware) pump() error {
-	for range silenceFrames {
-		if h.out == nil {
-			break
-		}
-		if err := tolerate(h.stream.Write()); err != nil {
-			return err
-		}
+func newHardwareSpeaker(open opener, opts Options) *hardwareSpeaker {
+	s := &hardwareSpeaker{
+		half:     newHalf(open, role(false), opts),
+		writable: make(chan struct{}, 1),
+		log:      opts.Logger,
 	}
-	for {
-		select {
-		case <-h.done:
-			return nil
-		default:
-		}
-		if h.in != nil {
-			if err := tolerate(h.stream.Read()); err != nil {
-				return err
-			}
-			h.capture()
-		}
-		if h.out != nil {
-			h.fill()
-			if err := tolerate(h.stream.Write()); err != nil {
-				return err
-			}
-		}
-	}
+	s.cushion.Store(leastCushion)
+	s.move = s.play
+	return s
 }
 
-// tolerate forgives what passes: the card ran ahead of us once.
-func tolerate(err error) error {
-	if errors.Is(err, portaudio.InputOverflowed) || errors.Is(err, portaudio.OutputUnderflowed) {
-		return nil
-	}
-	return err
-}
-
-// capture queues the frame that was read; the oldest gives way.
-func (h *hardware) capture() {
-	f := Frame(h.in)
-	for {
-		select {
-		case h.captured <- f:
-			return
-		default:
-		}
-		select {
-		case <-h.captured:
-			h.lost.Add(1)
-		default:
+// play is on the sound system's thread.
+func (s *hardwareSpeaker) play(samples []int16) {
+	n := s.ring.take(samples)
+	clear(samples[n:])
+	if n < len(samples) && s.playing.Load() {
+		s.starved.Add(uint64(len(samples) - n))
+		if c := s.cushion.Load(); c < mostCushion {
+			s.cushion.Store(c + cushionStep)
 		}
 	}
+	wake(s.writable)
 }
 
-// fill takes the next frame to play, or silence.
-func (h *hardware) fill() {
+// Write adds 20 ms, and waits until little enough of it is left to play.
+func (s *hardwareSpeaker) Write(f *Frame) error {
 	select {
-	case f := <-h.playing:
-		copy(h.out, f[:])
-	default:
-		clear(h.out)
-		h.starved.Add(1)
-	}
-}
-
-// Read returns the next captured frame.
-func (h *hardware) Read(f *Frame) error {
-	select {
-	case <-h.done:
-		return h.why()
+	case <-s.done:
+		return ErrClosed
 	default:
 	}
-	select {
-	case *f = <-h.captured:
-		return nil
-	case <-h.done:
-		return h.why()
-	}
-}
-
-// Write queues a frame to be played.
-func (h *hardware) Write(f *Frame) error {
-	select {
-	case <-h.done:
-		return h.why()
-	default:
-	}
-	select {
-	case h.playing <- *f:
-		return nil
-	case <-h.done:
-		return h.why()
-	}
-}
-
-// why is the failure that ended the stream, else ErrClosed.
-func (h *hardware) why() error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.failure != nil && !h.closed {
-		return fmt.Errorf("device: the sound card failed: %w", h.failure)
-	}
-	return ErrClosed
-}
-
-// Close ends the stream. A driver that hangs is left behind after two seconds.
-func (h *hardware) Close() error {
-	h.mu.Lock()
-	h.closed = true
-	h.mu.Unlock()
-	h.close()
-	t := time.NewTimer(closeTimeout)
-	defer t.Stop()
-	select {
-	case <-h.ended:
-		return nil
-	case <-t.C:
-		return errors.New("device: the sound card does not answer and was left behind")
-	}
-}
-
-// find returns the device of a name: the default one, the one with that name,
-// or the only one whose name contains it.
-func find(mic bool, name string) (*portaudio.DeviceInfo, error) {
-	if name == "" {
-		return defaultDevice(mic)
-	}
-	all, err := portaudio.Devices()
-	if err != nil {
-		return nil, fmt.Errorf("device: list the sound cards: %w", err)
-	}
-	var similar []*portaudio.DeviceInfo
-	for _, d := range all {
-		switch {
-		case channels(d, mic) == 0:
-		case d.Name == name:
-			return d, nil
-		case strings.Contains(strings.ToLower(d.Name), strings.ToLower(name)):
-			similar = append(similar, d)
+	s.ring.put(f[:])
+	s.playing.Store(true)
+	for s.ring.len() > int(s.cushion.Load()) {
+		select {
+		case <-s.writable:
+		case <-s.done:
+			return ErrClosed
 		}
 	}
-	switch len(similar) {
-	case 0:
-		return nil, fmt.Errorf("device: there is no %s called %q", role(mic), name)
-	case 1:
-		return similar[0], nil
-	}
-	return nil, fmt.Errorf("device: %q may be %q or %q; write more of the %s's name",
-		name, similar[0].Name, similar[1].Name, role(mic))
+	return nil
 }
 
-func defaultDevice(mic bool) (*portaudio.DeviceInfo, error) {
-	get := portaudio.DefaultOutputDevice
-	if mic {
-		get = portaudio.DefaultInputDevice
+// Close ends the speaker.
+func (s *hardwareSpeaker) Close() error {
+	if err := s.end(); err != nil {
+		return err
 	}
-	d, err := get()
-	if err != nil {
-		return nil, fmt.Errorf("device: this machine has no %s (null, tone:440 and file:x.wav need none): %w", role(mic), err)
-	}
-	return d, nil
+	s.log.Debug("device: the speaker is closed", "samples_of_silence", s.starved.Load())
+	s.ring.wipe()
+	return nil
 }
 
-func channels(d *portaudio.DeviceInfo, mic bool) int {
-	if mic {
-		return d.MaxInputChannels
+// wake lets who waits look again. It never waits itself.
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
-	return d.MaxOutputChannels
 }

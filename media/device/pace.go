@@ -95,10 +95,18 @@ func newPacedSpeaker(take func(f *Frame), end func() error) *pacedSpeaker {
 	return &pacedSpeaker{latch: newLatch(), take: take, end: end}
 }
 
+// Write plays a frame, and waits until the next one is due.
 func (s *pacedSpeaker) Write(f *Frame) error {
-	if !s.pace.wait(0, s.done) {
+	if err := s.play(f); err != nil {
+		return err
+	}
+	if !s.pace.wait(frameTime, s.done) {
 		return ErrClosed
 	}
+	return nil
+}
+
+func (s *pacedSpeaker) play(f *Frame) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended {
