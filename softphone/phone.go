@@ -105,9 +105,6 @@ func New(cfg Config) (*Phone, error) {
 	if cfg.OpenPath == nil {
 		cfg.OpenPath = openUDP
 	}
-	if cfg.OpenDevice == nil {
-		cfg.OpenDevice = cfg.namedDevice
-	}
 	p := &Phone{
 		cfg:    cfg,
 		log:    cfg.Logger,
@@ -115,8 +112,11 @@ func New(cfg Config) (*Phone, error) {
 		done:   make(chan struct{}),
 		calls:  map[string]*call{},
 		lines:  map[string]line{},
-		desk:   &desk{open: cfg.OpenDevice},
 	}
+	if p.cfg.OpenDevice == nil {
+		p.cfg.OpenDevice = p.namedDevice
+	}
+	p.desk = &desk{open: p.cfg.OpenDevice}
 	if err := p.chooseAccount(); err != nil {
 		return nil, err
 	}
@@ -466,12 +466,13 @@ func (p *Phone) ownZID() [12]byte {
 }
 
 // namedDevice opens the devices that the configuration names.
-func (c Config) namedDevice() (device.Device, error) {
+func (p *Phone) namedDevice() (device.Device, error) {
+	c := p.cfg
 	if c.Echo {
 		return newEcho(), nil
 	}
 	mic, speaker := cmp.Or(c.Microphone, "default"), cmp.Or(c.Speaker, "default")
-	d, err := device.Open(mic, speaker, device.Options{Logger: c.Logger})
+	d, err := device.Open(mic, speaker, device.Options{Logger: c.Logger, Trouble: p.deviceTrouble})
 	if err != nil || !(device.IsHardware(mic) && device.IsHardware(speaker)) {
 		return d, err
 	}
@@ -480,4 +481,9 @@ func (c Config) namedDevice() (device.Device, error) {
 		return nil, errors.Join(err, d.Close())
 	}
 	return processed, nil
+}
+
+// deviceTrouble passes on what became of a sound card.
+func (p *Phone) deviceTrouble(sentence string) {
+	p.emit(Notice{Head: p.head(""), Text: sentence})
 }
