@@ -116,7 +116,7 @@ func New(cfg Config) (*Phone, error) {
 	if p.cfg.OpenDevice == nil {
 		p.cfg.OpenDevice = p.namedDevice
 	}
-	p.desk = &desk{open: p.cfg.OpenDevice}
+	p.desk = newDesk(p.cfg.OpenDevice)
 	if err := p.chooseAccount(); err != nil {
 		return nil, err
 	}
