@@ -55,7 +55,7 @@ func newLine(t testing.TB) *line {
 		if err != nil {
 			t.Fatal(err)
 		}
-		clock := newReporter()
+		clock := newReporter((*s).out.clock)
 		(*s).out.arm(ctx, 1, p, clock)
 		(*s).in.arm(ctx, p, 2, clock)
 		if err := (*s).out.prepare(); err != nil {
@@ -68,11 +68,13 @@ func newLine(t testing.TB) *line {
 
 // send does all that happens to a frame from the microphone to the path.
 func (l *line) send(f *device.Frame) error {
-	l.from.out.mic.push(f)
-	if err := l.from.out.makeReady(); err != nil {
+	for range l.from.out.profile.Samples / len(f) {
+		l.from.out.mic.push(l.clock, f[:])
+	}
+	if err := l.from.out.makeReady(l.clock); err != nil {
 		return err
 	}
-	return l.from.transmit(0)
+	return l.from.transmit(1)
 }
 
 var peerAddr = netip.MustParseAddrPort("10.0.0.1:4000")
@@ -80,8 +82,10 @@ var peerAddr = netip.MustParseAddrPort("10.0.0.1:4000")
 // receive does all that happens to it from the path to the speaker.
 func (l *line) receive(f *device.Frame) {
 	l.to.receive(l.clock, 1, peerAddr, l.last)
-	l.clock = l.clock.Add(frameTime)
-	l.to.nextFrame(l.clock, f)
+	for range l.from.out.profile.Samples / len(f) {
+		l.clock = l.clock.Add(device.FrameSamples * time.Second / device.SampleRate)
+		l.to.nextFrame(l.clock, f)
+	}
 }
 
 func TestNoAllocations(t *testing.T) {

@@ -6,9 +6,10 @@
 // values; this package agrees on none, and sends nothing without them. It
 // signals nothing, and it never sends in the clear.
 //
-// What is sent does not depend on what is said: packets leave on absolute
-// ticks of 20 ms, each frame is encoded a tick before it is sent, and a muted
-// microphone is replaced by encoded room tone.
+// What is sent does not depend on what is said: packets leave on absolute ticks,
+// 5 ms after their encoding began, however long it took, and a muted microphone
+// is replaced by encoded room tone. Two Karats send each frame twice (package
+// profile), which they announce in RTCP; size, pace and payload type stay.
 package media
 
 import (
@@ -19,6 +20,7 @@ import (
 	"karat/internal/secret"
 	"karat/media/device"
 	"karat/media/path"
+	"karat/media/profile"
 )
 
 // Config is what a Stream is made of.
@@ -27,7 +29,10 @@ type Config struct {
 	// Device gives the microphone and the speaker; the Stream closes it.
 	Device device.Device
 	SSRC   uint32 // random, also told to ZRTP
-	Logger *slog.Logger
+	// Profile is the size and the pace of what is sent, for the whole call; nil:
+	// profile.Standard.
+	Profile *profile.Profile
+	Logger  *slog.Logger
 	// Verdict, when set, hears of every RTP-class datagram whether it
 	// authenticated. The demo's tap uses it. b is valid during the call.
 	Verdict func(b []byte, authenticated bool)
@@ -56,8 +61,14 @@ type Parameters struct {
 
 // Stats are counted since the beginning of the stream.
 type Stats struct {
-	Sent, Received, Lost, Concealed, Late uint64
-	Unauthenticated, Replayed             uint64
+	Sent, Received, Lost, Late uint64
+	// Restored packets were lost and came as a copy with a later one.
+	Restored uint64
+	// Concealed is in units of 20 ms that were made up, LossHeard its share of the
+	// last seconds.
+	Concealed                 uint64
+	LossHeard                 float64
+	Unauthenticated, Replayed uint64
 	// Early packets came before ArmReceive, Ignored ones were genuine but no
 	// voice of ours to play: telephone events, payload types and sources that
 	// were not agreed on.
@@ -65,8 +76,9 @@ type Stats struct {
 	// SendFailed packets were refused by the path.
 	SendFailed         uint64
 	Jitter, Delay, RTT time.Duration // RTT 0: not measured
-	// PeakLevel of what was received in the last second, in dBFS.
-	ReceivedLevel float64
+	// Peak levels of the last second, in dBFS: of what was received, and of the
+	// microphone, muted or not.
+	ReceivedLevel, MicrophoneLevel float64
 }
 
 // Errors that callers act on.
@@ -78,6 +90,3 @@ var (
 	ErrStopped   = errors.New("media: the stream was stopped and does not start again")
 	ErrExhausted = errors.New("media: these keys have sealed all the packets they may")
 )
-
-// frameTime is the pace of the call.
-const frameTime = device.FrameSamples * time.Second / device.SampleRate

@@ -31,7 +31,7 @@ func TestItem39_PausedStreamSendsNoVoice(t *testing.T) {
 		last.Unmarshal(before[len(before)-1].b)
 		next.Unmarshal(after[len(before)].b)
 		gap := after[len(before)].at - before[len(before)-1].at
-		if next.SequenceNumber != last.SequenceNumber+1 || next.Timestamp-last.Timestamp != uint32(gap/(20*ms)*960) {
+		if next.SequenceNumber != last.SequenceNumber+1 || next.Timestamp-last.Timestamp != uint32((gap+10*ms)/(20*ms)*960) {
 			t.Errorf("after %v: %+v follows %+v", gap, next, last)
 		}
 		if len(after)-len(before) < 49 {

@@ -7,6 +7,7 @@ import (
 	"karat/media/codec"
 	"karat/media/device"
 	"karat/media/jitter"
+	"karat/media/stretch"
 )
 
 // player is the way from the playout buffer to the speaker. Only its goroutine
@@ -15,9 +16,9 @@ type player struct {
 	decoder *codec.Decoder
 	payload [jitter.MaxPayload]byte
 	decoded [codec.MaxSamples]int16
-	// waiting holds what was decoded and not played, up to a frame less one
-	// sample and then one more packet. Packets need not be of 20 ms.
-	waiting [device.FrameSamples + codec.MaxSamples]int16
+	// waiting holds what was decoded and not played: up to a block less one
+	// sample, and then one more packet, made longer.
+	waiting [device.FrameSamples + 2*codec.MaxSamples]int16
 	n       int
 	meter   meter
 }
@@ -40,19 +41,21 @@ func (s *Stream) player() {
 	}
 }
 
-// nextFrame makes the next 20 ms of what the peer says.
+// nextFrame makes the next block of what the peer says.
 func (s *Stream) nextFrame(now time.Time, f *device.Frame) {
 	p := &s.play
+	s.in.mu.Lock()
+	s.in.buffer.Tick(now, len(f))
+	s.in.mu.Unlock()
 	for p.n < len(f) {
-		ahead := time.Duration(p.n) * time.Second / device.SampleRate
 		s.in.mu.Lock()
-		act := s.in.buffer.Next(now.Add(ahead), p.payload[:])
+		act := s.in.buffer.Next(now, p.n, p.payload[:])
 		s.in.mu.Unlock()
 		p.do(act)
 	}
 	copy(f[:], p.waiting[:p.n])
 	p.n = copy(p.waiting[:], p.waiting[len(f):p.n])
-	s.counters.level.Store(math.Float64bits(p.meter.add(f)))
+	s.counters.level.Store(p.meter.bits(f[:]))
 }
 
 // do carries out what the playout buffer decided.
@@ -60,11 +63,18 @@ func (p *player) do(act jitter.Action) {
 	switch act.Kind {
 	case jitter.Play:
 		n, err := p.decoder.Decode(&p.decoded, p.payload[:act.Size])
-		if err == nil {
-			p.append(p.decoded[:n])
+		if err != nil {
+			p.conceal(act.Samples) // genuine, but not Opus
 			return
 		}
-		p.conceal(act.Samples) // genuine, but not Opus
+		p.append(p.decoded[:n])
+		p.approach(act)
+	case jitter.Recover:
+		if err := p.decoder.Recover(p.decoded[:act.Samples], p.payload[:act.Size]); err != nil {
+			p.conceal(act.Samples)
+			return
+		}
+		p.append(p.decoded[:act.Samples])
 	case jitter.Conceal:
 		p.conceal(act.Samples)
 	case jitter.Wait:
@@ -72,12 +82,24 @@ func (p *player) do(act jitter.Action) {
 	}
 }
 
+// approach makes what waits a little shorter or longer, to come to the delay that
+// is aimed at.
+func (p *player) approach(act jitter.Action) {
+	switch {
+	case act.Surplus > 0:
+		p.n = stretch.Shorten(p.waiting[:p.n], act.Surplus, act.Hurry)
+	case act.Surplus < 0:
+		p.n = stretch.Lengthen(p.waiting[:], p.n, act.Hurry)
+	}
+}
+
 func (p *player) append(samples []int16) { p.n += copy(p.waiting[p.n:], samples) }
 
-// conceal makes up samples, a frame at a time.
+// conceal makes up samples, at most 20 ms at a time.
 func (p *player) conceal(n int) {
+	const most = codec.SampleRate / 50
 	for n > 0 {
-		step := min(n, device.FrameSamples)
+		step := min(n, most)
 		if err := p.decoder.Conceal(p.decoded[:step]); err != nil {
 			p.silence(n)
 			return
@@ -99,12 +121,12 @@ func (p *player) wipe() {
 	clear(p.waiting[:])
 }
 
-// meterFrames is a second.
-const meterFrames = 50
+// meterBlocks is a second.
+const meterBlocks = device.SampleRate / device.FrameSamples
 
 // meter tells the peak of the last second.
 type meter struct {
-	peaks [meterFrames]uint16
+	peaks [meterBlocks]uint16
 	next  int
 }
 
@@ -113,14 +135,17 @@ const silentLevelDB = -120.0
 
 var silentLevel = math.Float64bits(silentLevelDB)
 
-// add takes a frame and returns the level in dBFS.
-func (m *meter) add(f *device.Frame) float64 {
+// bits is the level that add returns, as an atomic number takes it.
+func (m *meter) bits(block []int16) uint64 { return math.Float64bits(m.add(block)) }
+
+// add takes a block and returns the level in dBFS.
+func (m *meter) add(block []int16) float64 {
 	var peak uint16
-	for _, v := range f {
+	for _, v := range block {
 		peak = max(peak, uint16(max(int32(v), -int32(v))))
 	}
 	m.peaks[m.next] = peak
-	m.next = (m.next + 1) % meterFrames
+	m.next = (m.next + 1) % meterBlocks
 	for _, p := range m.peaks {
 		peak = max(peak, p)
 	}

@@ -13,6 +13,7 @@ import (
 	"karat/media/codec"
 	"karat/media/jitter"
 	"karat/media/path"
+	"karat/media/profile"
 )
 
 const (
@@ -107,6 +108,7 @@ type verdict struct {
 	outcome outcome
 	newest  bool          // it is ahead of all others, so its address is the peer's
 	rtt     time.Duration // measured by it, else 0
+	karat   bool          // it says that the peer is a Karat
 }
 
 func (v verdict) genuine() bool { return v.outcome >= ignored }
@@ -136,6 +138,9 @@ func (s *Stream) count(v verdict) {
 	}
 	if v.rtt > 0 {
 		s.counters.rtt.Store(int64(v.rtt))
+	}
+	if v.karat {
+		s.out.between.Store(true)
 	}
 }
 
@@ -194,10 +199,29 @@ func (r *receiver) takeVoice(now time.Time) verdict {
 		return verdict{outcome: ignored}
 	}
 	newest := r.source.note(now, h.SequenceNumber, h.Timestamp)
-	n, err := codec.Samples(r.packet.Payload)
-	if h.PayloadType != r.params.ReceivePT || err != nil {
+	if h.PayloadType != r.params.ReceivePT || !r.put(now, h, r.packet.Payload) {
 		return verdict{outcome: ignored, newest: newest} // telephone events, comfort noise, garbage
 	}
-	r.buffer.Put(now, h.SequenceNumber, h.Timestamp, n, r.packet.Payload)
 	return verdict{outcome: taken, newest: newest}
+}
+
+// put gives a payload to the playout buffer; false if there is no Opus in it. The
+// caller holds mu.
+func (r *receiver) put(now time.Time, h *rtp.Header, payload []byte) bool {
+	p, frame, earlier, twice := profile.Split(payload)
+	if twice = twice && r.params.RTCPMux; twice { // else nothing was announced
+		payload = frame
+	}
+	n, err := codec.Samples(payload)
+	if err != nil || twice && n != p.Samples {
+		return false
+	}
+	r.buffer.Put(now, h.SequenceNumber, h.Timestamp, n, payload)
+	if !twice {
+		return true
+	}
+	if n, err := codec.Samples(earlier); err == nil && n == p.Samples {
+		r.buffer.PutCopy(now, h.SequenceNumber-uint16(p.Back), h.Timestamp-uint32(p.Back*p.Samples), n, earlier)
+	}
+	return true
 }

@@ -18,10 +18,14 @@ import (
 	"karat/media/codec"
 	"karat/media/device"
 	"karat/media/path"
+	"karat/media/profile"
 	"karat/media/wav"
 )
 
-const ms = time.Millisecond
+const (
+	ms            = time.Millisecond
+	packetSamples = 960 // of profile.Standard, and of the peers here
+)
 
 // keys makes the keys of two ends that fit each other.
 func keys(keyBytes, tagBits int) (a, b media.Keys) {
@@ -234,7 +238,7 @@ func newPeer(t testing.TB, k media.Keys, pt uint8) *peer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opus, err := codec.NewEncoder()
+	opus, err := codec.NewEncoder(packetSamples, 60, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,8 +248,8 @@ func newPeer(t testing.TB, k media.Keys, pt uint8) *peer {
 // voice seals the next packet of a tone.
 func (p *peer) voice() []byte {
 	p.t.Helper()
-	var b [codec.PacketBytes]byte
-	if err := p.opus.Encode(&b, (*[codec.FrameSamples]int16)(tone(codec.FrameSamples))); err != nil {
+	var b [60]byte
+	if err := p.opus.Encode(b[:], tone(packetSamples)); err != nil {
 		p.t.Fatal(err)
 	}
 	return p.seal(b[:])
@@ -259,7 +263,7 @@ func (p *peer) seal(payload []byte) []byte {
 		p.t.Fatal(err)
 	}
 	p.header.SequenceNumber++
-	p.header.Timestamp += codec.FrameSamples
+	p.header.Timestamp += packetSamples
 	b, err := p.ctx.EncryptRTP(nil, plain, nil)
 	if err != nil {
 		p.t.Fatal(err)
@@ -296,13 +300,31 @@ func decode(t testing.TB, k media.Keys, packets []sent) (pcm []int16) {
 		if err := p.Unmarshal(plain); err != nil {
 			t.Fatal(err)
 		}
-		n, err := d.Decode(&out, p.Payload)
+		payload := p.Payload
+		if _, frame, _, ok := profile.Split(payload); ok {
+			payload = frame
+		}
+		n, err := d.Decode(&out, payload)
 		if err != nil {
 			t.Fatal(err)
 		}
 		pcm = append(pcm, out[:n]...)
 	}
 	return pcm
+}
+
+// period is the time between packets that an end chose for its call.
+func (e *end) period() time.Duration {
+	e.t.Helper()
+	v := e.voice()
+	if len(v) < 2 {
+		e.t.Fatal("no packets to tell the pace from")
+	}
+	p := v[1].at - v[0].at
+	if off := p - 20*ms; off > 1000 || off < -1000 { // 50 millionths, in ns
+		e.t.Errorf("packets are %v apart, beyond 50 ppm of 20 ms", p)
+	}
+	return p
 }
 
 func speech(t testing.TB, name string) []int16 {

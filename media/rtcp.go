@@ -8,19 +8,35 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
+
+	"karat/media/codec"
 )
 
 const (
-	// reportTicks is the interval of our reports, 5 s.
+	// reportEvery is the interval of our reports; the first ones come sooner, so
+	// that the announcement in them is soon heard, even if one is lost.
 	//
 	// RFC 3550, Section 6.2 recommends 5 s, and to vary it so that many
 	// members do not report at once. Here are two, and a varying interval
 	// would be one more thing to measure: it is constant.
-	reportTicks = 250
-	firstReport = 125
+	reportEvery = 5 * time.Second
 	// cnameBytes is RFC 7022, Section 4.2: at least 96 random bits for every
 	// new session.
 	cnameBytes = 12
+)
+
+// firstReports are when reports leave before the first multiple of reportEvery.
+var firstReports = [...]time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second}
+
+// An announcement tells the peer that we are a Karat, and take payloads of the
+// shape between Karats (package profile). It is in every report, whoever the peer
+// is, so that no report's size tells.
+//
+// RFC 3550, Section 6.7: an application-defined packet has a name of four ASCII
+// characters and a subtype.
+const (
+	announcement        = "KRAT"
+	announcementSubtype = 1 // the one shape there is
 )
 
 // reporter makes RTCP reports. What they say of us is random: the CNAME, and
@@ -29,21 +45,23 @@ type reporter struct {
 	cname string
 	epoch uint64 // NTP time, 32.32 bits, at began
 	began time.Time
+	clock clock
 }
 
-func newReporter() reporter {
+func newReporter(c clock) reporter {
 	var b [cnameBytes + 8]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
 	return reporter{
 		cname: base64.StdEncoding.EncodeToString(b[:cnameBytes]),
 		epoch: binary.BigEndian.Uint64(b[cnameBytes:]),
 		began: time.Now(),
+		clock: c,
 	}
 }
 
 // ntp is our clock as reports tell it.
 func (r *reporter) ntp(now time.Time) uint64 {
-	d := now.Sub(r.began)
+	d := r.clock.reads(now.Sub(r.began))
 	whole, rest := uint64(d/time.Second), uint64(d%time.Second)
 	return r.epoch + whole<<32 + rest<<32/uint64(time.Second)
 }
@@ -55,7 +73,7 @@ func middle(ntp uint64) uint32 { return uint32(ntp >> 16) }
 // Without rtcp-mux there is no RTCP, and none before the peer was heard: every
 // report has one shape.
 func (s *Stream) reportDue(tick int64) *rtcp.ReceptionReport {
-	if tick%reportTicks != firstReport {
+	if !s.out.reportsAt(tick) {
 		return nil
 	}
 	s.in.mu.Lock()
@@ -65,6 +83,18 @@ func (s *Stream) reportDue(tick int64) *rtcp.ReceptionReport {
 	}
 	r := s.in.source.report(time.Now())
 	return &r
+}
+
+// reportsAt tells whether a report follows the packet of this tick.
+func (o *sender) reportsAt(tick int64) bool {
+	packet := time.Duration(o.profile.Samples) * time.Second / codec.SampleRate
+	since := func(d time.Duration) int64 { return int64(d / packet) }
+	for _, d := range firstReports {
+		if tick == since(d) {
+			return true
+		}
+	}
+	return tick > 0 && tick%since(reportEvery) == 0
 }
 
 // sealReport makes the SRTCP packet of a report. The caller holds mu.
@@ -78,10 +108,14 @@ func (o *sender) sealReport(reception *rtcp.ReceptionReport) ([]byte, error) {
 		NTPTime:     o.reports.ntp(time.Now()),
 		RTPTime:     h.Timestamp,
 		PacketCount: uint32(o.seal.count),
-		OctetCount:  uint32(o.seal.count * uint64(len(o.spare))),
+		OctetCount:  uint32(o.seal.count * uint64(o.profile.Bytes)),
 		Reports:     []rtcp.ReceptionReport{*reception},
 	}
-	plain, err := rtcp.Marshal([]rtcp.Packet{sr, rtcp.NewCNAMESourceDescription(h.SSRC, o.reports.cname)})
+	plain, err := rtcp.Marshal([]rtcp.Packet{
+		sr,
+		rtcp.NewCNAMESourceDescription(h.SSRC, o.reports.cname),
+		&rtcp.ApplicationDefined{SubType: announcementSubtype, SSRC: h.SSRC, Name: announcement},
+	})
 	if err != nil {
 		return nil, fmt.Errorf("media: write the report: %w", err)
 	}
@@ -117,6 +151,8 @@ func (r *receiver) openReport(now time.Time, b []byte) verdict {
 			v.rtt = max(v.rtt, r.roundTrip(now, p.Reports))
 		case *rtcp.ReceiverReport:
 			v.rtt = max(v.rtt, r.roundTrip(now, p.Reports))
+		case *rtcp.ApplicationDefined:
+			v.karat = v.karat || p.Name == announcement && p.SubType == announcementSubtype
 		}
 	}
 	return v

@@ -6,8 +6,7 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/srtp/v3"
 
-	"karat/media/codec"
-	"karat/media/device"
+	"karat/media/profile"
 )
 
 // maxIndex bounds the packet index, sequence number and rollover counter.
@@ -25,8 +24,8 @@ type sealer struct {
 	count  uint64 // of packets sealed
 	header rtp.Header
 	parsed rtp.Header
-	plain  [rtpHeader + codec.PacketBytes]byte
-	sealed [rtpHeader + codec.PacketBytes + maxTag]byte
+	plain  [rtpHeader + profile.MaxBytes]byte
+	sealed [rtpHeader + profile.MaxBytes + maxTag]byte
 }
 
 const (
@@ -45,23 +44,25 @@ func (s *sealer) init(ctx *srtp.Context, ssrc uint32, payloadType uint8) {
 	s.header = rtp.Header{Version: 2, PayloadType: payloadType, SSRC: ssrc, Timestamp: random32()}
 }
 
-// pass moves the time of the next packet on, by so many frames.
-func (s *sealer) pass(frames int64) { s.header.Timestamp += uint32(frames * device.FrameSamples) }
+// pass moves the time of the next packet on, by so many samples.
+func (s *sealer) pass(samples int64) { s.header.Timestamp += uint32(samples) }
 
-// seal makes the SRTP packet of one payload. It is valid until the next call.
-func (s *sealer) seal(payload *[codec.PacketBytes]byte) ([]byte, error) {
+// payload is where the next payload of so many bytes is to be written.
+func (s *sealer) payload(n int) []byte { return s.plain[rtpHeader : rtpHeader+n] }
+
+// seal makes the SRTP packet of the first n bytes of payload. It is valid until
+// the next call.
+func (s *sealer) seal(n int) ([]byte, error) {
 	if s.index >= maxIndex {
 		return nil, ErrExhausted
 	}
 	s.header.SequenceNumber = uint16(s.index)
 	s.index++
 	s.count++
-	n, err := s.header.MarshalTo(s.plain[:])
-	if err != nil {
+	if _, err := s.header.MarshalTo(s.plain[:rtpHeader]); err != nil {
 		return nil, fmt.Errorf("media: write the RTP header: %w", err)
 	}
-	copy(s.plain[n:], payload[:])
-	b, err := s.ctx.EncryptRTP(s.sealed[:0], s.plain[:], &s.parsed)
+	b, err := s.ctx.EncryptRTP(s.sealed[:0], s.plain[:rtpHeader+n], &s.parsed)
 	if err != nil {
 		return nil, fmt.Errorf("media: seal: %w", err)
 	}

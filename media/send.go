@@ -10,26 +10,38 @@ import (
 	"karat/media/codec"
 	"karat/media/device"
 	"karat/media/path"
+	"karat/media/profile"
 )
 
 const (
-	// captureLead is how long after Start the first frame is encoded: a quarter
-	// of a frame after it was captured. It is sent a tick later.
-	captureLead = frameTime + frameTime/4
+	// lead is how long before it leaves a packet is encoded. It is beyond the
+	// 99.9th percentile of what encoding takes, so that how long that took, which
+	// tells speech from silence, moves no packet.
+	lead = 5 * time.Millisecond
+	// settle is how long after a block of the microphone the first packet is
+	// encoded: so much may later blocks be late.
+	settle = 2 * time.Millisecond
+	// patience is how long the first packet waits for the microphone.
+	patience = 200 * time.Millisecond
 	// oversleep is how late a tick may be (a machine that slept) before the
 	// missed ones are given up instead of sent in a burst.
-	oversleep = 5 * frameTime
+	oversleep = 100 * time.Millisecond
 )
 
 // sender is the way from the microphone to the path.
 type sender struct {
-	mic micQueue
+	mic     capture
+	profile *profile.Profile
+	clock   clock
+	period  time.Duration // of packets, by the machine's clock
+	between atomic.Bool   // the peer is a Karat too
 
 	// The sender's goroutine alone uses these.
 	encoder *codec.Encoder
 	tone    roomTone
-	frame   device.Frame
+	sound   [profile.MaxSamples]int16
 	next    encoded
+	twice   bool // the encoder makes frames that are sent twice
 	spoken  bool // the encoder heard the microphone since its last reset
 
 	mu      sync.Mutex // guards what follows; held while a packet leaves
@@ -38,27 +50,40 @@ type sender struct {
 	muted   bool
 	paused  bool // the peer wants no voice: none is sent, its time passes
 	stopped bool
-	ready   encoded                 // leaves at the next tick
-	spare   [codec.PacketBytes]byte // room tone, in place of a voice frame muted too late
+	ready   encoded                  // leaves at the next tick
+	earlier [profile.MaxBack]encoded // left before it, the last one first
+	spare   [profile.MaxBytes]byte   // room tone, in place of a voice frame muted too late
+	spare2  [profile.MaxFrame]byte   // the same, of the size that is sent twice
 	reports reporter
+	level   atomic.Uint64 // of the microphone; bits of a float64
 }
 
 // encoded is one encoded frame, and whether there is voice in it.
 type encoded struct {
-	payload [codec.PacketBytes]byte
-	voice   bool
+	bytes [profile.MaxBytes]byte
+	twice bool // it is of the size that is sent twice
+	voice bool
 }
 
-func (o *sender) init(e *codec.Encoder, tone roomTone) {
-	o.encoder, o.tone = e, tone
+func (o *sender) init(p *profile.Profile, tone roomTone) error {
+	e, err := codec.NewEncoder(p.Samples, p.Bytes, true)
+	if err != nil {
+		return err
+	}
+	o.encoder, o.profile, o.tone = e, p, tone
 	o.muted = true
+	o.clock = newClock()
+	o.period = o.clock.lasts(time.Duration(p.Samples) * time.Second / codec.SampleRate)
+	o.mic.init(p.Samples, float64(o.clock.skew)/1e9)
+	o.level.Store(silentLevel)
+	return nil
 }
 
-func (o *sender) arm(ctx *srtp.Context, ssrc uint32, p Parameters, clock reporter) {
+func (o *sender) arm(ctx *srtp.Context, ssrc uint32, p Parameters, reports reporter) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.seal.init(ctx, ssrc, p.SendPT)
-	o.reports = clock
+	o.reports = reports
 }
 
 func (o *sender) renegotiate(p Parameters) {
@@ -67,11 +92,20 @@ func (o *sender) renegotiate(p Parameters) {
 	o.seal.header.PayloadType = p.SendPT
 }
 
-// prepare encodes the spare frame of room tone, before the goroutine runs.
+// prepare encodes the spare frames of room tone, before the goroutine runs.
 func (o *sender) prepare() error {
-	clear(o.frame[:])
-	o.tone.addTo(&o.frame)
-	return o.encoder.Encode(&o.spare, (*[codec.FrameSamples]int16)(&o.frame))
+	frame := o.sound[:o.profile.Samples]
+	o.tone.fill(frame)
+	if err := o.encoder.SetSize(o.profile.Frame, false); err != nil {
+		return err
+	}
+	if err := o.encoder.Encode(o.spare2[:o.profile.Frame], frame); err != nil {
+		return err
+	}
+	if err := o.encoder.SetSize(o.profile.Bytes, true); err != nil {
+		return err
+	}
+	return o.encoder.Encode(o.spare[:o.profile.Bytes], frame)
 }
 
 func (o *sender) start(fork path.Fork) {
@@ -102,14 +136,18 @@ func (o *sender) disarm() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.seal.ctx = nil
-	o.ready = encoded{}
+	o.ready, o.next = encoded{}, encoded{}
+	clear(o.earlier[:])
+	clear(o.seal.plain[:])
 	o.mic.wipe()
-	clear(o.frame[:])
+	clear(o.sound[:])
+	o.tone.room.forget()
 }
 
-// microphone reads frames until Stop.
+// microphone reads blocks until Stop.
 func (s *Stream) microphone() {
 	var f device.Frame
+	var m meter
 	defer clear(f[:])
 	for {
 		if err := s.cfg.Device.Read(&f); err != nil {
@@ -121,40 +159,55 @@ func (s *Stream) microphone() {
 			return
 		default:
 		}
-		s.out.mic.push(&f)
+		s.out.level.Store(m.bits(f[:]))
+		s.out.mic.push(time.Now(), f[:])
 	}
 }
 
-// sender sends on ticks of its own, absolute ones. At each it sends the frame
-// that was made ready at the last, then makes the next one ready: how long
-// encoding takes, which tells speech from silence, moves no packet.
+// sender sends on ticks of its own, absolute ones. A little before each it encodes
+// what was captured by then.
 func (s *Stream) sender() {
-	next := time.Now().Add(captureLead)
-	timer := time.NewTimer(time.Until(next))
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
-	for tick := int64(-1); ; tick++ {
-		select {
-		case <-s.stopping:
+	select {
+	case <-s.stopping:
+		return
+	case <-s.out.mic.enough:
+	case <-timer.C:
+	}
+	next := time.Now().Add(settle)
+	for tick := int64(0); ; tick++ {
+		if !s.sleep(timer, next) {
 			return
-		case <-timer.C:
 		}
-		if tick >= 0 {
-			if err := s.transmit(tick); err != nil {
-				s.fail("send", err)
-				return
-			}
-		}
-		if err := s.out.makeReady(); err != nil {
+		if err := s.out.makeReady(time.Now()); err != nil {
 			s.fail("encode", err)
 			s.out.giveUpFrame()
 		}
-		next = next.Add(frameTime)
+		if !s.sleep(timer, next.Add(lead)) {
+			return
+		}
+		if err := s.transmit(tick); err != nil {
+			s.fail("send", err)
+			return
+		}
+		next = next.Add(s.out.period)
 		if late := time.Since(next); late > oversleep {
-			missed := int64(late / frameTime)
-			next = next.Add(time.Duration(missed) * frameTime)
+			missed := int64(late / s.out.period)
+			next = next.Add(time.Duration(missed) * s.out.period)
 			s.out.pass(missed)
 		}
-		timer.Reset(time.Until(next))
+	}
+}
+
+// sleep waits until a time; false when the stream is stopped.
+func (s *Stream) sleep(timer *time.Timer, until time.Time) bool {
+	timer.Reset(time.Until(until))
+	select {
+	case <-s.stopping:
+		return false
+	case <-timer.C:
+		return true
 	}
 }
 
@@ -169,7 +222,8 @@ func (s *Stream) transmit(tick int64) error {
 		return nil
 	}
 	if o.paused {
-		o.seal.pass(1)
+		o.seal.pass(int64(o.profile.Samples))
+		clear(o.earlier[:]) // copies would be of another time
 	} else {
 		b, err := o.sealReady()
 		if err != nil {
@@ -196,33 +250,90 @@ func (s *Stream) emit(b []byte, count *atomic.Uint64) {
 	count.Add(1)
 }
 
-// sealReady seals the frame that is ready, or the spare one if it is of voice
-// and the microphone was muted since. The caller holds mu.
+// sealReady seals the frame that is ready, with the copy of an earlier one. The
+// caller holds mu.
 func (o *sender) sealReady() ([]byte, error) {
-	payload := &o.ready.payload
-	if o.muted && o.ready.voice {
-		payload = &o.spare
+	p := o.profile
+	payload := o.seal.payload(p.Bytes)
+	if o.ready.twice {
+		p.Join(payload, o.allowed(&o.ready), o.allowed(&o.earlier[p.Back-1]))
+	} else {
+		copy(payload, o.allowed(&o.ready))
 	}
-	b, err := o.seal.seal(payload)
-	o.seal.pass(1)
+	copy(o.earlier[1:], o.earlier[:])
+	o.earlier[0] = o.ready
+	b, err := o.seal.seal(p.Bytes)
+	o.seal.pass(int64(p.Samples))
 	return b, err
 }
 
-// pass lets the time of frames go by that are not sent.
-func (o *sender) pass(frames int64) {
+// allowed is what may leave of a frame: the spare one if it is of voice and the
+// microphone was muted since; nil for a copy of what was never of its size. The
+// caller holds mu.
+func (o *sender) allowed(e *encoded) []byte {
+	spoken := o.muted && e.voice
+	switch {
+	case o.ready.twice && !e.twice:
+		return nil
+	case e.twice && spoken:
+		return o.spare2[:o.profile.Frame]
+	case e.twice:
+		return e.bytes[:o.profile.Frame]
+	case spoken:
+		return o.spare[:o.profile.Bytes]
+	}
+	return e.bytes[:o.profile.Bytes]
+}
+
+// pass lets the time of packets go by that are not sent.
+func (o *sender) pass(packets int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.seal.pass(frames)
+	o.seal.pass(packets * int64(o.profile.Samples))
 }
 
 // makeReady encodes the frame of the next tick: what was captured over room
 // tone, or room tone alone. There is tone in it always, for a microphone may
 // give digital zero, and that shows.
-func (o *sender) makeReady() error {
+func (o *sender) makeReady(now time.Time) error {
+	frame := o.sound[:o.profile.Samples]
 	muted := o.isMuted()
-	voice := o.mic.pop(&o.frame) && !muted
-	if !voice {
-		clear(o.frame[:])
+	voice := o.mic.pull(now, frame) > 0
+	if voice {
+		o.tone.room.listen(frame)
+	}
+	voice = voice && !muted
+	if err := o.reshape(muted); err != nil {
+		return err
+	}
+	o.spoken = o.spoken || voice
+	if voice {
+		o.tone.addTo(frame)
+	} else {
+		o.tone.fill(frame)
+	}
+	size := o.profile.Bytes
+	if o.twice {
+		size = o.profile.Frame
+	}
+	if err := o.encoder.Encode(o.next.bytes[:size], frame); err != nil {
+		return err
+	}
+	o.next.voice, o.next.twice = voice, o.twice
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ready = o.next
+	return nil
+}
+
+// reshape turns to the shape between Karats once the peer is known for one, and
+// has the encoder forget what was said when the microphone was closed.
+func (o *sender) reshape(muted bool) error {
+	if !o.twice && o.between.Load() {
+		if err := o.encoder.SetSize(o.profile.Frame, false); err != nil {
+			return err
+		}
+		o.twice = true
 	}
 	if muted && o.spoken {
 		// Codecs look back: without this the first muted packets would still
@@ -232,15 +343,6 @@ func (o *sender) makeReady() error {
 		}
 		o.spoken = false
 	}
-	o.spoken = o.spoken || voice
-	o.tone.addTo(&o.frame)
-	if err := o.encoder.Encode(&o.next.payload, (*[codec.FrameSamples]int16)(&o.frame)); err != nil {
-		return err
-	}
-	o.next.voice = voice
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.ready = o.next
 	return nil
 }
 
@@ -254,5 +356,10 @@ func (o *sender) isMuted() bool {
 func (o *sender) giveUpFrame() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.ready = encoded{payload: o.spare}
+	o.ready = encoded{twice: o.twice}
+	if o.twice {
+		copy(o.ready.bytes[:], o.spare2[:o.profile.Frame])
+		return
+	}
+	copy(o.ready.bytes[:], o.spare[:o.profile.Bytes])
 }

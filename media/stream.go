@@ -14,6 +14,7 @@ import (
 
 	"karat/media/codec"
 	"karat/media/path"
+	"karat/media/profile"
 )
 
 // Stream is the voice of one call. It has three goroutines: the microphone's,
@@ -61,10 +62,6 @@ func New(cfg Config) (*Stream, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	encoder, err := codec.NewEncoder()
-	if err != nil {
-		return nil, err
-	}
 	decoder, err := codec.NewDecoder()
 	if err != nil {
 		return nil, err
@@ -78,7 +75,12 @@ func New(cfg Config) (*Stream, error) {
 		closing:  make(chan struct{}),
 		heard:    make(chan struct{}),
 	}
-	s.out.init(encoder, roomTone{random: mathrand.NewChaCha8(seed)})
+	if cfg.Profile == nil {
+		s.cfg.Profile = &profile.Standard
+	}
+	if err := s.out.init(s.cfg.Profile, roomTone{random: mathrand.NewChaCha8(seed)}); err != nil {
+		return nil, err
+	}
 	s.play.decoder = decoder
 	s.in.init()
 	s.counters.level.Store(silentLevel)
@@ -105,9 +107,9 @@ func (s *Stream) ArmReceive(k Keys, p Parameters) error {
 		return err
 	}
 	s.keys, s.armed = k, true
-	clock := newReporter()
-	s.out.arm(sealing, s.cfg.SSRC, p, clock)
-	s.in.arm(opening, p, s.cfg.SSRC, clock)
+	reports := newReporter(s.out.clock)
+	s.out.arm(sealing, s.cfg.SSRC, p, reports)
+	s.in.arm(opening, p, s.cfg.SSRC, reports)
 	s.wg.Go(s.player)
 	return nil
 }

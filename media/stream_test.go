@@ -46,8 +46,8 @@ func TestConversation(t *testing.T) {
 	}
 }
 
-// TestConstant is the promise on the wire: one size, and exactly 20 ms apart,
-// whatever is said.
+// TestConstant is the promise on the wire: one size, and exactly one period apart,
+// whatever is said, and whatever shape the payload has.
 func TestConstant(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	noise := make([]int16, 48000)
@@ -69,12 +69,13 @@ func TestConstant(t *testing.T) {
 		if len(got) < 345 {
 			t.Fatalf("%d packets in 7 s", len(got))
 		}
+		period := r.alice.period()
 		for i, p := range got {
-			if want := got[0].at + time.Duration(i)*20*ms; p.at != want {
+			if want := got[0].at + time.Duration(i)*period; p.at != want {
 				t.Fatalf("packet %d left at %v, want %v", i, p.at, want)
 			}
-			if len(p.b) != 12+60+10 {
-				t.Fatalf("packet %d has %d bytes, want 82", i, len(p.b))
+			if len(p.b) != 12+82+10 {
+				t.Fatalf("packet %d has %d bytes, want 104", i, len(p.b))
 			}
 		}
 	})
@@ -199,7 +200,7 @@ func TestProfiles(t *testing.T) {
 			if st.Received < 45 || st.Unauthenticated > 0 {
 				t.Errorf("AES-%d, %d bits: %+v", c.key*8, c.tag, st)
 			}
-			if n := len(r.alice.voice()[0].b); n != 72+c.tag/8 {
+			if n := len(r.alice.voice()[0].b); n != 94+c.tag/8 {
 				t.Errorf("AES-%d, %d bits: packets of %d bytes", c.key*8, c.tag, n)
 			}
 		})

@@ -36,6 +36,8 @@ var table = []row{
 	},
 
 	{room: "media/jitter", pure: true},
+	{room: "media/profile", pure: true},
+	{room: "media/stretch", pure: true},
 	{room: "media/resample", pure: true},
 	{room: "media/...", imports: []string{"media/...", "internal/secret"}},
 

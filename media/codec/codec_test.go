@@ -1,16 +1,21 @@
 package codec
 
 import (
-	"bytes"
 	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
 
-	"gopkg.in/hraban/opus.v2"
+	"github.com/hraban/opus"
 
 	"karat/media/wav"
+)
+
+// What the tests encode, if nothing else is said.
+const (
+	FrameSamples = 960
+	PacketBytes  = 38
 )
 
 // sounds are what the size of a packet must not depend on.
@@ -47,7 +52,7 @@ func frames(pcm []int16) (all []*[FrameSamples]int16) {
 
 func newEncoder(t testing.TB) *Encoder {
 	t.Helper()
-	e, err := NewEncoder()
+	e, err := NewEncoder(FrameSamples, PacketBytes, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,42 +68,6 @@ func newDecoder(t testing.TB) *Decoder {
 	return d
 }
 
-// TestPaddingIsInaudible decodes each packet padded and not: the samples are
-// the same, whatever the sound and however much was missing.
-func TestPaddingIsInaudible(t *testing.T) {
-	for name, pcm := range sounds(t) {
-		t.Run(name, func(t *testing.T) {
-			e := newEncoder(t)
-			plain, padded := newDecoder(t), newDecoder(t)
-			var shorter int
-			for i, f := range frames(pcm) {
-				var packet [PacketBytes]byte
-				n, err := e.opus.Encode(f[:], packet[:])
-				if err != nil {
-					t.Fatal(err)
-				}
-				raw := slices.Clone(packet[:n])
-				if n < PacketBytes {
-					shorter++
-				}
-				if err := Pad(packet[:], n); err != nil {
-					t.Fatalf("frame %d: pad %d bytes: %v", i, n, err)
-				}
-				var a, b [MaxSamples]int16
-				na, errA := plain.Decode(&a, raw)
-				nb, errB := padded.Decode(&b, packet[:])
-				if errA != nil || errB != nil || na != FrameSamples || nb != FrameSamples {
-					t.Fatalf("frame %d: decoded %d (%v) and %d (%v) samples", i, na, errA, nb, errB)
-				}
-				if a != b {
-					t.Fatalf("frame %d of %d bytes sounds different when padded", i, n)
-				}
-			}
-			t.Logf("%d of %d packets were padded", shorter, len(frames(pcm)))
-		})
-	}
-}
-
 // TestEncode is what callers see: one size, no error, for any sound.
 func TestEncode(t *testing.T) {
 	for name, pcm := range sounds(t) {
@@ -106,7 +75,7 @@ func TestEncode(t *testing.T) {
 		var out [MaxSamples]int16
 		for i, f := range frames(pcm) {
 			var packet [PacketBytes]byte
-			if err := e.Encode(&packet, f); err != nil {
+			if err := e.Encode(packet[:], f[:]); err != nil {
 				t.Fatalf("%s, frame %d: %v", name, i, err)
 			}
 			if n, err := Samples(packet[:]); n != FrameSamples || err != nil {
@@ -119,51 +88,79 @@ func TestEncode(t *testing.T) {
 	}
 }
 
-// TestPadLengths pads a real frame by every amount up to 1275 bytes.
-func TestPadLengths(t *testing.T) {
-	e := newEncoder(t)
-	f := frames(sounds(t)["speech"])[40]
-	var packet [PacketBytes]byte
-	n, err := e.opus.Encode(f[:], packet[:])
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw := packet[:n]
-	var want [MaxSamples]int16
-	if _, err := newDecoder(t).Decode(&want, raw); err != nil {
-		t.Fatal(err)
-	}
-	for size := n; size <= 1275; size++ {
-		padded := bytes.Repeat([]byte{0xAA}, size)
-		copy(padded, raw)
-		if err := Pad(padded, n); err != nil {
-			t.Fatalf("to %d: %v", size, err)
-		}
-		var got [MaxSamples]int16
-		if _, err := newDecoder(t).Decode(&got, padded); err != nil || got != want {
-			t.Fatalf("padded from %d to %d: different, %v", n, size, err)
-		}
-		// What is left over in the buffer must not leave with the packet.
-		if i := bytes.Index(padded, []byte{0xAA, 0xAA, 0xAA}); i >= 0 {
-			t.Fatalf("padded to %d: padding at %d is not zero", size, i)
+// TestSizes: every size that a profile asks for is met to the byte, whatever is
+// heard, and so after a change of it.
+func TestSizes(t *testing.T) {
+	var packet [500]byte
+	for _, c := range []struct{ samples, bytes int }{{960, 38}, {960, 82}, {1920, 50}, {1920, 116}, {2880, 224}, {2880, 464}, {960, 15}, {960, 160}} {
+		for _, redundant := range []bool{false, true} {
+			e, err := NewEncoder(c.samples, 60, !redundant)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := e.SetSize(c.bytes, redundant); err != nil {
+				t.Fatal(err)
+			}
+			for name, pcm := range sounds(t) {
+				for pcm := pcm[:SampleRate/2]; len(pcm) >= c.samples; pcm = pcm[c.samples:] {
+					if err := e.Encode(packet[:c.bytes], pcm[:c.samples]); err != nil {
+						t.Fatalf("%s, %+v: %v", name, c, err)
+					}
+					if n, err := Samples(packet[:c.bytes]); n != c.samples || err != nil || packet[0]&4 != 0 {
+						t.Fatalf("%s, %+v: a packet of %d samples, %v, beginning with %#x", name, c, n, err, packet[0])
+					}
+				}
+			}
 		}
 	}
 }
 
-func TestPadRefuses(t *testing.T) {
-	for name, c := range map[string]struct {
-		packet []byte
-		n      int
-	}{
-		"nothing":            {make([]byte, 10), 0},
-		"no room":            {make([]byte, 10), 11},
-		"two frames":         {[]byte{1, 0, 0, 0}, 2},
-		"padded once before": {[]byte{3, 1, 0, 0}, 3},
-	} {
-		if err := Pad(c.packet, c.n); !errors.Is(err, ErrNotPaddable) {
-			t.Errorf("%s: %v, want ErrNotPaddable", name, err)
-		}
+// TestRecover: what was lost is heard from the redundancy in the next packet, more
+// like it was than what is made up without.
+func TestRecover(t *testing.T) {
+	e, err := NewEncoder(FrameSamples, 82, true)
+	if err != nil {
+		t.Fatal(err)
 	}
+	whole, lossy, guess := newDecoder(t), newDecoder(t), newDecoder(t)
+	var want, got, made [MaxSamples]int16
+	var before [82]byte
+	var off, offMade float64
+	for i, f := range frames(sounds(t)["speech"]) {
+		var packet [82]byte
+		if err := e.Encode(packet[:], f[:]); err != nil {
+			t.Fatal(err)
+		}
+		if i%4 == 3 { // the one before this was lost
+			_, errA := whole.Decode(&want, before[:])
+			if err := errors.Join(errA, lossy.Recover(got[:FrameSamples], packet[:]), guess.Conceal(made[:FrameSamples])); err != nil {
+				t.Fatal(err)
+			}
+			off += distance(want[:FrameSamples], got[:FrameSamples])
+			offMade += distance(want[:FrameSamples], made[:FrameSamples])
+		}
+		if i%4 != 2 {
+			_, errA := whole.Decode(&want, packet[:])
+			_, errB := lossy.Decode(&got, packet[:])
+			_, errC := guess.Decode(&made, packet[:])
+			if err := errors.Join(errA, errB, errC); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before = packet
+	}
+	if off > offMade*0.7 {
+		t.Errorf("recovered, the sound is off by %.0f, made up by %.0f", off, offMade)
+	}
+}
+
+// distance is the energy of the difference.
+func distance(a, b []int16) (sum float64) {
+	for i := range a {
+		d := float64(a[i]) - float64(b[i])
+		sum += d * d
+	}
+	return sum
 }
 
 // TestResetForgets: after Reset, packets are those of a new encoder.
@@ -171,7 +168,7 @@ func TestResetForgets(t *testing.T) {
 	used, fresh := newEncoder(t), newEncoder(t)
 	var a, b [PacketBytes]byte
 	for _, f := range frames(sounds(t)["speech"])[:100] {
-		if err := used.Encode(&a, f); err != nil {
+		if err := used.Encode(a[:], f[:]); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -179,7 +176,7 @@ func TestResetForgets(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, f := range frames(sounds(t)["noise"])[:20] {
-		if err := errors.Join(used.Encode(&a, f), fresh.Encode(&b, f)); err != nil {
+		if err := errors.Join(used.Encode(a[:], f[:]), fresh.Encode(b[:], f[:])); err != nil {
 			t.Fatal(err)
 		}
 		if a != b {
@@ -256,7 +253,7 @@ func TestConcealFades(t *testing.T) {
 	var packet [PacketBytes]byte
 	var out [MaxSamples]int16
 	for _, f := range frames(sounds(t)["tone"]) {
-		if err := e.Encode(&packet, f); err != nil {
+		if err := e.Encode(packet[:], f[:]); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := d.Decode(&out, packet[:]); err != nil {
@@ -291,7 +288,7 @@ func TestNoAllocations(t *testing.T) {
 	var packet [PacketBytes]byte
 	out := new([MaxSamples]int16)
 	got := testing.AllocsPerRun(100, func() {
-		if e.Encode(&packet, f) != nil {
+		if e.Encode(packet[:], f[:]) != nil {
 			t.Fail()
 		}
 		if _, err := d.Decode(out, packet[:]); err != nil {
@@ -312,7 +309,7 @@ func FuzzDecode(f *testing.F) {
 	e := newEncoder(f)
 	for _, pcm := range sounds(f) {
 		var packet [PacketBytes]byte
-		if err := e.Encode(&packet, frames(pcm)[30]); err != nil {
+		if err := e.Encode(packet[:], frames(pcm)[30][:]); err != nil {
 			f.Fatal(err)
 		}
 		f.Add(packet[:])
@@ -322,7 +319,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte{0xFF, 0xFF, 0xFF, 0xFF, 0xFF})
 	f.Add([]byte{0x83, 0x30, 1, 2, 3})
 	good := new([PacketBytes]byte)
-	if err := e.Encode(good, frames(sounds(f)["tone"])[30]); err != nil {
+	if err := e.Encode(good[:], frames(sounds(f)["tone"])[30][:]); err != nil {
 		f.Fatal(err)
 	}
 	d := newDecoder(f)
@@ -335,47 +332,6 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("a good packet after it: %d samples, %v", n, err)
 		}
 	})
-}
-
-// FuzzPad checks that whatever is padded has the size asked for, keeps its
-// frame, and is padded with zeros.
-func FuzzPad(f *testing.F) {
-	f.Add([]byte{0x78, 1, 2, 3}, 60)
-	f.Add([]byte{0x78}, 2)
-	f.Add(bytes.Repeat([]byte{0x0C}, 300), 900)
-	f.Fuzz(func(t *testing.T, frame []byte, size int) {
-		if size < len(frame) || size > MaxPacketBytes {
-			return
-		}
-		packet := make([]byte, size)
-		copy(packet, frame)
-		if Pad(packet, len(frame)) != nil {
-			return
-		}
-		if size == len(frame) {
-			return
-		}
-		if got := unpad(packet); !bytes.Equal(got, frame[1:]) {
-			t.Errorf("frame % x became % x", frame[1:], got)
-		}
-	})
-}
-
-// unpad reads a code 3 packet of one frame by the RFC, without libopus.
-func unpad(packet []byte) []byte {
-	rest, padding := packet[2:], 0
-	if packet[1]&0x40 != 0 {
-		for {
-			n := int(rest[0])
-			rest = rest[1:]
-			if n < 255 {
-				padding += n
-				break
-			}
-			padding += 254
-		}
-	}
-	return rest[:len(rest)-padding]
 }
 
 func BenchmarkEncode(b *testing.B) {
@@ -402,7 +358,7 @@ func benchmarkEncode(b *testing.B, e *Encoder) {
 	b.ReportAllocs()
 	i := 0
 	for b.Loop() {
-		if err := e.Encode(&packet, all[i%len(all)]); err != nil {
+		if err := e.Encode(packet[:], all[i%len(all)][:]); err != nil {
 			b.Fatal(err)
 		}
 		i++
@@ -415,7 +371,7 @@ func BenchmarkDecode(b *testing.B) {
 	var packets [][PacketBytes]byte
 	for _, f := range frames(sounds(b)["speech"]) {
 		var p [PacketBytes]byte
-		if err := e.Encode(&p, f); err != nil {
+		if err := e.Encode(p[:], f[:]); err != nil {
 			b.Fatal(err)
 		}
 		packets = append(packets, p)

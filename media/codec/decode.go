@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"gopkg.in/hraban/opus.v2"
+	"github.com/hraban/opus"
 )
 
 const (
@@ -56,6 +56,16 @@ func (d *Decoder) Conceal(pcm []int16) error {
 	// The binding goes by the capacity, hence the full slice expression.
 	if err := d.opus.DecodePLC(pcm[:len(pcm):len(pcm)]); err != nil {
 		return fmt.Errorf("codec: conceal: %w", err)
+	}
+	return nil
+}
+
+// Recover makes the sound of the packet before this one, from the redundancy in
+// this one, or makes something up if there is none. len(pcm) is the duration of
+// the lost packet; the packet itself is to be decoded afterwards.
+func (d *Decoder) Recover(pcm []int16, packet []byte) error {
+	if err := d.opus.DecodeFEC(packet, pcm[:len(pcm):len(pcm)]); err != nil {
+		return fmt.Errorf("codec: recover: %w", err)
 	}
 	return nil
 }

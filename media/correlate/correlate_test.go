@@ -22,7 +22,8 @@ func speech(t testing.TB, name string) []int16 {
 // throughOpus encodes at 24 kb/s as the phone does, and loses some packets.
 func throughOpus(t testing.TB, pcm []int16, loss float64) []int16 {
 	t.Helper()
-	enc, err := codec.NewEncoder()
+	const frame = 960
+	enc, err := codec.NewEncoder(frame, 60, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,21 +33,21 @@ func throughOpus(t testing.TB, pcm []int16, loss float64) []int16 {
 	}
 	r := rand.New(rand.NewPCG(1, 2))
 	var out []int16
-	var packet [codec.PacketBytes]byte
+	var packet [60]byte
 	var decoded [codec.MaxSamples]int16
-	for ; len(pcm) >= codec.FrameSamples; pcm = pcm[codec.FrameSamples:] {
-		if err := enc.Encode(&packet, (*[codec.FrameSamples]int16)(pcm)); err != nil {
+	for ; len(pcm) >= frame; pcm = pcm[frame:] {
+		if err := enc.Encode(packet[:], pcm[:frame]); err != nil {
 			t.Fatal(err)
 		}
 		if r.Float64() < loss {
-			err = dec.Conceal(decoded[:codec.FrameSamples])
+			err = dec.Conceal(decoded[:frame])
 		} else {
 			_, err = dec.Decode(&decoded, packet[:])
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		out = append(out, decoded[:codec.FrameSamples]...)
+		out = append(out, decoded[:frame]...)
 	}
 	return out
 }

@@ -1,146 +1,161 @@
 package jitter
 
-import "time"
-
+// The clock of this package is the play position: how many samples the speaker
+// was given. A packet is there from the first block on that can use it. So what
+// counts as jitter is what the ear would hear of it, the pace of the speaker's
+// requests included, and no other clock comes in.
 const (
-	binWidth = 5 * time.Millisecond
-	bins     = 100 // 0.5 s
+	binWidth = rate / 200 // 5 ms
+	bins     = 100        // 0.5 s
 
 	// window is how long the fastest packet is remembered: long enough to see
 	// one, short enough that 200 ppm of clock drift are 1 ms.
-	window = 5 * time.Second
+	window = 5 * rate
 	// memory is the weight of all earlier packets against the present one:
 	// about 500 packets, 10 s.
 	memory = 0.998
 	// mayBeLate is the share of packets that may come too late for their turn.
-	// More delay would disturb a conversation more than two concealed frames
-	// in a hundred do.
-	mayBeLate = 0.02
+	mayBeLate = 0.01
 
-	minTarget = 20 * time.Millisecond
-	maxTarget = 400 * time.Millisecond
+	maxTarget = 2 * rate / 5 // 400 ms
 	// learning is how many packets have the target held at firstTarget at least.
-	learning    = 50
-	firstTarget = 40 * time.Millisecond
+	learning    = 25
+	firstTarget = 960
+	// settled is how many packets in a row must allow a lower target before it
+	// comes down: it would swing otherwise, and speech with it.
+	settled = 100
 
 	// believable is how far out of time a packet may be. More than this is no
 	// jitter: the sender's clock jumped.
-	believable = 2 * time.Second
+	believable = 2 * rate
 )
 
 // arrivals learns from when packets come how late they tend to be: each against
-// the fastest one of the last seconds.
+// the fastest one of the last seconds. All times are in samples.
 type arrivals struct {
 	started         bool
-	epoch           time.Time // the first packet's arrival
-	lastSeq, lastTS int64     // extended; of the newest packet
+	lastSeq, lastTS int64 // extended; of the newest packet
 	count           int
 
-	slowness          time.Duration // of the packet noted last: arrival less timestamp
-	fastest, previous time.Duration // least slowness in this window, and the one before
-	windowEnd         time.Time
+	slowness          int64 // of the packet noted last: position less timestamp
+	fastest, previous int64 // least slowness in this window, and the one before
+	windowEnd         int64
 
-	origin    time.Duration // the slowness that bin 0 stands for
+	origin    int64 // the slowness that bin 0 stands for
 	histogram [bins]float64
+	aim       int64 // the target
+	lower     int   // packets in a row that would allow a lower one
 }
 
-// plausible tells whether the timestamp is near what the clock says.
-func (a *arrivals) plausible(now time.Time, timestamp uint32) bool {
+// plausible tells whether the timestamp is near what the position says.
+func (a *arrivals) plausible(pos int64, timestamp uint32) bool {
 	if !a.started {
 		return true
 	}
-	late := a.slownessOf(now, extend32(a.lastTS, timestamp)) - a.base()
+	late := pos - extend32(a.lastTS, timestamp) - a.base()
 	return late < believable && late > -believable
 }
 
-// note learns from one packet and returns its numbers without wrapping.
-func (a *arrivals) note(now time.Time, seq uint16, timestamp uint32) (extSeq, extTS int64) {
+// number returns the numbers of a packet without wrapping.
+func (a *arrivals) number(seq uint16, timestamp uint32) (extSeq, extTS int64) {
 	if !a.started {
-		a.start(now, seq, timestamp)
+		return int64(seq), int64(timestamp)
 	}
-	extSeq, extTS = extend16(a.lastSeq, seq), extend32(a.lastTS, timestamp)
-	a.slowness = a.slownessOf(now, extTS)
-	a.track(now)
+	return extend16(a.lastSeq, seq), extend32(a.lastTS, timestamp)
+}
+
+// note learns from one packet that can be played from a position on.
+func (a *arrivals) note(pos, seq, ts int64) {
+	a.slowness = pos - ts
+	if !a.started {
+		a.start(pos, seq, ts)
+	}
+	a.track(pos)
 	a.count++
 	a.weigh(a.slowness - a.base())
-	if extTS > a.lastTS {
-		a.lastSeq, a.lastTS = extSeq, extTS
+	a.retarget()
+	if ts > a.lastTS {
+		a.lastSeq, a.lastTS = seq, ts
 	}
-	return extSeq, extTS
 }
 
 // start takes the first packet as the measure of all others.
-func (a *arrivals) start(now time.Time, seq uint16, timestamp uint32) {
+func (a *arrivals) start(pos, seq, ts int64) {
 	a.started = true
-	a.epoch = now
-	a.lastSeq, a.lastTS = int64(seq), int64(timestamp)
-	a.slowness = a.slownessOf(now, a.lastTS)
+	a.lastSeq, a.lastTS = seq, ts
 	a.fastest, a.previous, a.origin = a.slowness, a.slowness, a.slowness
-	a.windowEnd = now.Add(window)
-}
-
-func (a *arrivals) slownessOf(now time.Time, ts int64) time.Duration {
-	return now.Sub(a.epoch) - duration(ts)
+	a.windowEnd = pos + window
+	a.aim = firstTarget
 }
 
 // base is the slowness of the fastest packet of the last five to ten seconds.
-func (a *arrivals) base() time.Duration { return min(a.fastest, a.previous) }
+func (a *arrivals) base() int64 { return min(a.fastest, a.previous) }
 
 // track keeps the fastest packet, and moves the histogram along with it.
-func (a *arrivals) track(now time.Time) {
-	if now.After(a.windowEnd) {
+func (a *arrivals) track(pos int64) {
+	before := a.base()
+	if pos > a.windowEnd {
 		a.previous, a.fastest = a.fastest, a.slowness
-		a.windowEnd = now.Add(window)
+		a.windowEnd = pos + window
 	}
 	a.fastest = min(a.fastest, a.slowness)
-	if shift := int((a.base() - a.origin) / binWidth); shift != 0 {
+	if shift := (a.base() - a.origin) / binWidth; shift != 0 {
 		a.shift(shift)
-		a.origin += time.Duration(shift) * binWidth
+		a.origin += shift * binWidth
 	}
+	// That all packets come later now (the clocks drift) does not make the sound
+	// come later as long as the old delay is enough.
+	a.aim = max(a.aim-max(a.base()-before, 0), 0)
 }
 
 // shift moves the histogram down by so many bins (up if negative). What falls
 // off either end stays in the last bin there.
-func (a *arrivals) shift(by int) {
+func (a *arrivals) shift(by int64) {
 	var moved [bins]float64
 	for i, w := range a.histogram {
-		moved[min(max(i-by, 0), bins-1)] += w
+		moved[min(max(int64(i)-by, 0), bins-1)] += w
 	}
 	a.histogram = moved
 }
 
-// weigh adds one packet to the histogram. The first packets count alike, later
-// ones fade.
-func (a *arrivals) weigh(late time.Duration) {
+// weigh adds one packet to the histogram: bin i holds those that need a delay of
+// i bins. The first packets count alike, later ones fade.
+func (a *arrivals) weigh(late int64) {
 	keep := min(memory, 1-1/float64(a.count))
 	for i := range a.histogram {
 		a.histogram[i] *= keep
 	}
-	a.histogram[min(max(int(late/binWidth), 0), bins-1)] += 1 - keep
+	a.histogram[min(max((late+binWidth-1)/binWidth, 0), bins-1)] += 1 - keep
 }
 
-// target is the delay, behind the fastest packet, at which few come late.
-func (a *arrivals) target() time.Duration {
-	least := minTarget
+// retarget follows the histogram: up at once, down when it stays down.
+func (a *arrivals) retarget() {
+	want := a.quantile()
 	if a.count < learning {
-		least = firstTarget
+		want = max(want, firstTarget)
 	}
+	if want >= a.aim {
+		a.aim, a.lower = want, 0
+		return
+	}
+	if a.lower++; a.lower >= settled || a.count == learning {
+		a.aim, a.lower = want, 0
+	}
+}
+
+// quantile is the delay, behind the fastest packet, at which few come late.
+func (a *arrivals) quantile() int64 {
 	tail := 0.0
-	for i := bins - 1; i >= 0; i-- {
+	for i := bins - 1; i > 0; i-- {
 		if tail += a.histogram[i]; tail > mayBeLate {
-			return min(max(time.Duration(i+1)*binWidth, least), maxTarget)
+			return min(int64(i)*binWidth, maxTarget)
 		}
 	}
-	return least
+	return 0
 }
 
-// due is the timestamp whose turn it is now.
-func (a *arrivals) due(now time.Time) int64 {
-	return samples(now.Sub(a.epoch) - a.base() - a.target())
-}
+// due is the timestamp whose turn it is at a position.
+func (a *arrivals) due(pos int64) int64 { return pos - a.base() - a.aim }
 
-// 1 s is 48000 samples: 62500 ns are 3.
-func duration(ts int64) time.Duration     { return time.Duration(ts * 62500 / 3) }
-func samples(d time.Duration) int64       { return (int64(d)*3 + 31250) / 62500 }
 func extend32(near int64, v uint32) int64 { return near + int64(int32(v-uint32(near))) }
 func extend16(near int64, v uint16) int64 { return near + int64(int16(v-uint16(near))) }

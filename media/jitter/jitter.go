@@ -1,18 +1,20 @@
 // Package jitter is the playout buffer: packets go in as the network delivers
-// them, and once a tick it says what to play: this payload, something in place
-// of a lost one, or nothing yet.
+// them, and it says what to play next: this payload, something in place of a
+// lost one, or nothing yet, and whether to hurry or to linger.
 //
 // It is pure: it has no clock, no goroutine and no codec, and it allocates
-// nothing after New. It adapts its delay to the jitter seen in the last ten
-// seconds or so, by playing or leaving out whole frames; it does not stretch
-// speech. RFC 3550 describes the timestamps it goes by.
+// nothing after New. It works as NetEQ does: a histogram of delays that forgets,
+// a target by quantile, and speech made a little shorter or longer (the caller
+// does that, package stretch) to come to the target without gaps. Its time is the
+// speaker's: it counts the samples that were played. RFC 3550 describes the
+// timestamps it goes by.
 package jitter
 
 import "time"
 
 const (
 	rate  = 48000 // RFC 7587, Section 4.1: the RTP clock of Opus is always 48 kHz
-	frame = 960   // 20 ms, the longest that is concealed or waited for at a time
+	frame = 960   // 20 ms, the longest that is waited for at a time
 
 	// maxPackets bounds what is held: 2.5 s of 20-ms packets, more than the
 	// largest delay of 400 ms needs even with packets of 5 ms.
@@ -21,19 +23,25 @@ const (
 	// call is longer.
 	MaxPayload = 1500
 
+	// concealStep is how much is made up at a time while nothing is there: soon
+	// after, what was only late may be.
+	concealStep = rate / 100
 	// concealAtMost is how long lost speech is made up for. Concealment fades
 	// out by then; after it the buffer waits for the speaker to come back.
 	concealAtMost = 5 * frame
-	// slack is how much more than a frame the delay must be above what is aimed
-	// at before a frame is left out. It is as wide as a step of the aim, so
-	// that no step alone takes a frame out that the next one puts back.
-	slack = frame / 4
-	// adjustEvery spaces frames left out or put in, so that no word is torn.
-	adjustEvery = 10 * frame
+	// fineStep is the step that an Opus decoder conceals in, 2.5 ms.
+	fineStep = rate / 400
+
+	// lastMoment before a block is asked for is too late to count on.
+	lastMoment = 2 * time.Millisecond
+	// slack is how far the delay may be above what is aimed at.
+	slack = rate / 200
+	// adjustEvery spaces what is left out or put in, so that no word is torn.
+	adjustEvery = rate / 10
+	// hurryBeyond is the surplus or want of delay that is worth tearing a word.
+	hurryBeyond = 3 * frame
 	// jumpBeyond is the surplus of delay that is dropped at once.
-	jumpBeyond = 10 * frame
-	// concealStep is the step that an Opus decoder conceals in, 2.5 ms.
-	concealStep = rate / 400
+	jumpBeyond = 15 * frame
 )
 
 // Kind says what to do with the next stretch of time.
@@ -44,27 +52,39 @@ const (
 	Wait    Kind = iota // nothing to play: silence
 	Play                // decode and play the payload
 	Conceal             // make something up
+	// Recover: a packet was lost, and the payload is the one after it, which may
+	// hold redundancy. It is played next.
+	Recover
 )
 
 // String names the kind.
 func (k Kind) String() string {
-	return [...]string{Wait: "wait", Play: "play", Conceal: "conceal"}[k]
+	return [...]string{Wait: "wait", Play: "play", Conceal: "conceal", Recover: "recover"}[k]
 }
 
 // Action is what Next decides.
 type Action struct {
 	Kind    Kind
 	Samples int // how much time it fills
-	Size    int // of the payload that was copied out, for Play
+	Size    int // of the payload that was copied out, for Play and Recover
+	// Surplus is how many samples of delay there are too many (or, negative, too
+	// few): the caller may make what it is about to play shorter by at most so
+	// many, or longer by any. 0: all is well.
+	Surplus int
+	// Hurry says that Surplus is so large that speech may suffer for it.
+	Hurry bool
 }
 
 // Stats are counted since New; Reset keeps them.
 type Stats struct {
-	Played, Concealed uint64 // packets, and stretches made up in place of lost ones
-	Late, Duplicate   uint64 // came after their turn; came twice
-	LeftOut, PutIn    uint64 // frames, to follow the delay
-	Refused           uint64 // too long, or far out of time
-	Delay, Target     time.Duration
+	Played          uint64        // packets
+	Concealed       time.Duration // made up, or recovered, in place of lost packets
+	Restored        uint64        // packets that only their copy brought
+	Late, Duplicate uint64        // came after their turn; came twice
+	LeftOut         uint64        // packets, to catch up at once
+	Refused         uint64        // too long, or far out of time
+	Missing         float64       // share of the last seconds that was made up
+	Delay, Target   time.Duration
 }
 
 // Buffer holds the packets of one source. Its zero value is empty and ready.
@@ -73,14 +93,18 @@ type Buffer struct {
 	slots [maxPackets]slot
 	n     int
 
-	arrivals arrivals
-	stray    int // packets in a row that were far out of time
+	pos, next int64     // positions of the block being filled, and of the one after it
+	nextAt    time.Time // when the latter should be asked for
+	arrivals  arrivals
+	stray     int // packets in a row that were far out of time
+	seen      history
 
 	playing   bool
 	cursor    int64 // timestamp of the next sample to play
 	lastSeq   int64 // of the packet played last
+	recovered int64 // timestamp of the packet whose redundancy was used
 	concealed int64 // samples in a row
-	adjusted  int64 // samples since a frame was left out or put in
+	adjusted  int64 // samples since Surplus was told
 
 	stats Stats
 }
@@ -104,15 +128,15 @@ func (b *Buffer) Reset() {
 		b.slots[i].drop()
 	}
 	b.n, b.stray = 0, 0
-	b.playing, b.cursor, b.lastSeq, b.concealed, b.adjusted = false, 0, 0, 0, 0
-	b.arrivals = arrivals{}
+	b.playing, b.cursor, b.lastSeq, b.recovered, b.concealed, b.adjusted = false, 0, 0, 0, 0, 0
+	b.arrivals, b.seen = arrivals{}, history{}
 }
 
 // Stats are the counts so far, the smoothed delay from arrival to playing, and
 // the delay aimed at.
 func (b *Buffer) Stats() Stats {
 	s := b.stats
-	s.Target = b.arrivals.target()
+	s.Target = duration(b.arrivals.aim)
 	return s
 }
 
@@ -127,7 +151,7 @@ func (b *Buffer) Put(now time.Time, seq uint16, timestamp uint32, samples int, p
 		b.stats.Refused++
 		return
 	}
-	if !b.arrivals.plausible(now, timestamp) {
+	if !b.arrivals.plausible(b.next, timestamp) {
 		b.stray++
 		if b.stray < strayLimit {
 			b.stats.Refused++
@@ -136,22 +160,59 @@ func (b *Buffer) Put(now time.Time, seq uint16, timestamp uint32, samples int, p
 		b.Reset()
 	}
 	b.stray = 0
-	s, ts := b.arrivals.note(now, seq, timestamp)
-	if b.playing && ts < b.cursor {
+	s, ts := b.arrivals.number(seq, timestamp)
+	b.arrivals.note(b.available(now), s, ts)
+	b.seen.mark(s)
+	switch {
+	case b.playing && ts < b.cursor:
 		b.stats.Late++
+	case b.holds(ts):
+		b.stats.Duplicate++
+	default:
+		b.insert(now, s, ts, int64(samples), payload)
+	}
+}
+
+// PutCopy takes the copy of an earlier packet that came with another one. It is
+// of use only if that packet is missing and its turn has not come; then it counts
+// as that packet, come late.
+func (b *Buffer) PutCopy(now time.Time, seq uint16, timestamp uint32, samples int, payload []byte) {
+	if len(payload) > MaxPayload || samples <= 0 || !b.arrivals.started {
 		return
 	}
+	s, ts := b.arrivals.number(seq, timestamp)
+	if ts >= b.arrivals.lastTS || b.seen.has(s) {
+		return
+	}
+	b.seen.mark(s)
+	b.arrivals.note(b.available(now), s, ts)
+	if b.playing && ts < b.cursor {
+		return
+	}
+	b.stats.Restored++
 	b.insert(now, s, ts, int64(samples), payload)
 }
 
-// insert puts a packet in order of its timestamp.
-func (b *Buffer) insert(now time.Time, seq, ts, samples int64, payload []byte) {
+// available is the first block that may count on a packet that came now. What
+// comes in the last moment counts as if it came after it: with the clocks drifting,
+// it soon will.
+func (b *Buffer) available(now time.Time) int64 {
+	if left := b.nextAt.Sub(now); left < lastMoment && left > -lastMoment {
+		return b.next + b.next - b.pos
+	}
+	return b.next
+}
+
+func (b *Buffer) holds(ts int64) bool {
 	for i := range b.slots[:b.n] {
 		if b.slots[i].ts == ts {
-			b.stats.Duplicate++
-			return
+			return true
 		}
 	}
+	return false
+}
+
+func (b *Buffer) insert(now time.Time, seq, ts, samples int64, payload []byte) {
 	if b.n == maxPackets {
 		b.remove(b.oldest())
 		b.stats.LeftOut++
@@ -185,4 +246,31 @@ func (b *Buffer) remove(i int) {
 func (s *slot) drop() {
 	clear(s.payload[:s.size])
 	s.size = 0
+}
+
+// duration is that of so many samples: 1 s is 48000, so 62500 ns are 3.
+func duration(samples int64) time.Duration { return time.Duration(samples * 62500 / 3) }
+
+// history is which of the last packets came, by themselves or as a copy.
+type history struct {
+	newest int64
+	bits   uint64 // bit 0 is the newest
+}
+
+func (h *history) mark(seq int64) {
+	if h.bits == 0 {
+		*h = history{newest: seq, bits: ^uint64(0)} // nobody misses what was before
+	}
+	if ahead := seq - h.newest; ahead > 0 {
+		h.bits = h.bits<<min(ahead, 64) | 1
+		h.newest = seq
+		return
+	}
+	h.bits |= 1 << min(h.newest-seq, 64)
+}
+
+// has tells whether a packet came; true for what is too old to know.
+func (h *history) has(seq int64) bool {
+	behind := h.newest - seq
+	return behind >= 64 || behind >= 0 && h.bits>>behind&1 == 1
 }
