@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"gopkg.in/hraban/opus.v2"
+	"github.com/hraban/opus"
 
 	"karat/contrib/voicebench/quality"
 	"karat/media/wav"
