@@ -252,6 +252,9 @@ func drain(sc *sip.Call) {
 // Call calls target and returns the call's id at once; everything else comes as
 // events.
 func (p *Phone) Call(target string) (string, error) {
+	if emergency(target) {
+		return "", ErrEmergency
+	}
 	c, err := p.addCall(true)
 	if err != nil {
 		return "", err
