@@ -8,7 +8,7 @@ import (
 
 // ErrEmergency: emergency services take plain calls only, and need to know where
 // the caller is; Karat makes private calls, and hides that.
-var ErrEmergency = errors.New("Karat cannot call emergency services: they take no private calls, and it cannot tell them where you are. Use any other phone, now")
+var ErrEmergency = errors.New("emergency services cannot be called with Karat: they take no private calls, and it cannot tell them where you are; use any other phone, now")
 
 // emergencyNumbers are those of the services that most countries have.
 var emergencyNumbers = []string{"112", "911", "999", "000", "110", "111", "113", "114", "115", "117", "118", "119", "122", "123", "190", "192", "193", "997", "998"}

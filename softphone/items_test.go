@@ -61,14 +61,7 @@ func (c *secured) close() {
 	c.stranger.close()
 }
 
-// during counts the voice packets that a host sends in a time.
-func (w *world) during(host string, d time.Duration) int {
-	before := w.classes(host)[path.RTP]
-	time.Sleep(d)
-	return w.classes(host)[path.RTP] - before
-}
-
-// voice is w.during without RTCP.
+// voice counts the voice packets that a host sends in a time, RTCP left out.
 func (w *world) voice(host string, d time.Duration) (n int) {
 	before := len(w.sentBy(host))
 	time.Sleep(d)

@@ -313,17 +313,17 @@ func (c *Call) Response(now time.Time, req *sip.Request, res *sip.Response) {
 	default:
 		p.final = true
 		if again, _ := c.retry(p, res); !again { // what cannot be sent again, a BYE, is over anyway
-			c.answered(now, p, res)
+			c.answered(p, res)
 		}
 	}
 }
 
 // answered takes the final answer to a request within the dialog that is no
 // offer.
-func (c *Call) answered(now time.Time, p *pending, res *sip.Response) {
+func (c *Call) answered(p *pending, res *sip.Response) {
 	switch {
 	case p.msg.method == "REFER":
-		c.referred(now, res)
+		c.referred(res)
 	case res.StatusCode >= 300 && (p.msg.method == "INFO" || p.msg.method == "MESSAGE"):
 		c.tell(Rejected{Method: p.msg.method, Code: res.StatusCode})
 	}

@@ -97,7 +97,7 @@ func ParseReplaces(req *sip.Request) (r Replaces, ok bool) {
 }
 
 // referred takes the final answer to our REFER.
-func (c *Call) referred(now time.Time, res *sip.Response) {
+func (c *Call) referred(res *sip.Response) {
 	switch {
 	case res.StatusCode >= 300:
 		c.transferred(Transferring{Code: res.StatusCode, Done: true})

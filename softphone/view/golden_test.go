@@ -45,8 +45,10 @@ func stories() map[string][]step {
 			over,
 		},
 		"transfer": {
-			dialing, step{"redirected", softphone.Redirected{Head: at(1), To: "sip:bob@elsewhere.example"}},
-			step{"agreed to", softphone.Consented{Head: at(2), Agreed: true}}, answered, secured, isProved, talking,
+			dialing,
+			step{"redirected", softphone.Redirected{Head: at(1), To: "sip:bob@elsewhere.example"}},
+			step{"agreed to", softphone.Consented{Head: at(2), Agreed: true}},
+			answered, secured, isProved, talking,
 			step{"asked", softphone.TransferProgress{Head: at(7), To: "sip:carol@example.org"}},
 			step{"rings", softphone.TransferProgress{Head: at(8), To: "sip:carol@example.org", Ringing: true}},
 			step{"failed", softphone.TransferProgress{Head: at(9), To: "sip:carol@example.org", Done: true}},
