@@ -115,7 +115,9 @@ func onHello(change func([]byte) [][]byte) func(int, []byte) [][]byte {
 }
 
 func only(keyAgreement string) func(*zrtp.Config) {
-	return func(c *zrtp.Config) { c.Algorithms = zrtp.Algorithms{KeyAgreements: []string{keyAgreement}, Hashes: []string{"S384", "S256"}} }
+	return func(c *zrtp.Config) {
+		c.Algorithms = zrtp.Algorithms{KeyAgreements: []string{keyAgreement}, Hashes: []string{"S384", "S256"}}
+	}
 }
 
 func friend(rs byte) func(*zrtp.Config) {
