@@ -17,14 +17,20 @@ const macLen = 8
 type hashChain struct{ h0, h1, h2, h3 [32]byte }
 
 func newHashChain(rand io.Reader) (hashChain, error) {
-	var c hashChain
-	if _, err := io.ReadFull(rand, c.h0[:]); err != nil {
+	var h0 [32]byte
+	if _, err := io.ReadFull(rand, h0[:]); err != nil {
 		return hashChain{}, err
 	}
+	return hashChainOf(h0), nil
+}
+
+// hashChainOf is the chain that begins with an H0.
+func hashChainOf(h0 [32]byte) hashChain {
+	c := hashChain{h0: h0}
 	c.h1 = implicitHash(c.h0[:])
 	c.h2 = implicitHash(c.h1[:])
 	c.h3 = implicitHash(c.h2[:])
-	return c, nil
+	return c
 }
 
 // implicitHash is the hash that is not negotiated (Section 5.1.2.2).

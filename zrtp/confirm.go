@@ -264,5 +264,9 @@ func (s *Session) remember() Retained {
 	if s.x.suite.keyAgreement == wire.Prsh {
 		return s.memory.updatePreshared(fresh, s.x.confirmedAt, s.x.interval)
 	}
-	return s.memory.update(fresh, s.x.matched, s.x.confirmedAt, s.x.interval)
+	r := s.memory.update(fresh, s.x.matched, s.x.confirmedAt, s.x.interval)
+	if r.RS1.Present() {
+		r.RequestKey = s.x.keys.request.Clone()
+	}
+	return r
 }

@@ -17,7 +17,7 @@ func (s *Session) newDHPart(role Role) ([]byte, error) {
 	if role == Initiator {
 		part, label = 2, labelInitiator
 	}
-	ids, err := s.memory.ids(s.x.suite, label, s.chain.h3, s.cfg.Rand)
+	ids, err := s.memory.ids(s.idInput(role), label, s.cfg.Rand)
 	if err != nil {
 		return nil, err
 	}
@@ -30,6 +30,15 @@ func (s *Session) newDHPart(role Role) ([]byte, error) {
 		PBXID:       ids.pbx,
 		PublicValue: s.x.ka.public(),
 	}.Append(nil), s.chain.h0), nil
+}
+
+// idInput is what the ids of secrets are made of, in our role.
+func (s *Session) idInput(own Role) idInput {
+	x := idInput{suite: s.x.suite, h3i: s.chain.h3, h3r: s.peer.hello.H3}
+	if own == Responder {
+		x.h3i, x.h3r = x.h3r, x.h3i
+	}
+	return x
 }
 
 // receiveDHPart1 makes us initiator and answers with DHPart2.
@@ -151,7 +160,7 @@ func (s *Session) agree(d wire.DHPart) (secret.Bytes, *ProtocolError) {
 // stays here is the one that will be rs2.
 func (s *Session) derive(d wire.DHPart, dhResult secret.Bytes) {
 	defer dhResult.Wipe()
-	s.x.matched = s.memory.match(s.x.suite, s.x.role, d)
+	s.x.matched = s.memory.match(s.idInput(s.x.role), s.x.role, d)
 	// RFC 6189, Section 4.3.2: A shared secret cache mismatch is defined to mean
 	// that we expected a cache match [...] but we computed a null value for s1.
 	s.x.mismatched = s.memory.known() && !s.x.matched.present()
@@ -164,7 +173,7 @@ func (s *Session) derive(d wire.DHPart, dhResult secret.Bytes) {
 	if s.x.suite.bindsInitiator() {
 		responderHello = slices.Concat(responderHello, initiatorHello)
 	}
-	s.x.keys = agreement{
+	keys := agreement{
 		suite:     s.x.suite,
 		dhResult:  dhResult,
 		initiator: initiator,
@@ -173,7 +182,22 @@ func (s *Session) derive(d wire.DHPart, dhResult secret.Bytes) {
 		s1:        s.x.matched.value,
 		s2:        s2,
 		s3:        s3,
-	}.kdf().schedule(s.wantsSession())
+	}.kdf()
+	var request secret.Bytes
+	if s.bothKarat() {
+		request = keys.request(s.helloHashes())
+	}
+	s.x.keys = keys.schedule(s.wantsSession())
+	s.x.keys.request = request
+}
+
+// helloHashes are the hashes of both Hellos, the initiator's first.
+func (s *Session) helloHashes() []byte {
+	ours, theirs := s.x.suite.sum(s.hello), s.x.suite.sum(s.peer.raw)
+	if s.x.role == Initiator {
+		return slices.Concat(ours, theirs)
+	}
+	return slices.Concat(theirs, ours)
 }
 
 // matchOthers finds s2 and s3; absent means null.

@@ -33,6 +33,16 @@
 //   - Secure.Verified: both users compared the SAS in an earlier call. Set
 //     Retained.Verified when the user says so.
 //
+// # To leave no link between calls
+//
+// Two Karats that have spoken share Remember.RequestKey. A caller can make H0 and
+// ZID of its first Hello from it (Config.H0, Config.ZID), so that the other end
+// knows that Hello by its hash (HelloTemplate) and answers with a ZID that it makes
+// likewise. With Retained.ID1 and ID2 the ids of secrets are used once, too; and
+// then nothing in the packets of two calls is the same but what all calls have.
+// What is kept about such a peer is found by Config.Recognised. How keys, H0 and ZIDs
+// are made is the caller's business (softphone/request).
+//
 // # What is decided here
 //
 // X2M2 comes first: X25519 with ML-KEM-768, which no other phone has. Then all that

@@ -73,6 +73,51 @@ func helloHash(hello []byte) string {
 	return version + " " + hex.EncodeToString(sum[:])
 }
 
+// ParseHelloHash returns the hash in an a=zrtp-hash value of our version; false
+// for one of another version, and for what is none.
+func ParseHelloHash(value string) (hash [32]byte, ok bool) {
+	theirVersion, digits, _ := strings.Cut(strings.TrimSpace(value), " ")
+	if len(theirVersion) < comparedVersion || theirVersion[:comparedVersion] != version[:comparedVersion] {
+		return hash, false
+	}
+	b, err := hex.DecodeString(strings.TrimSpace(digits))
+	if err != nil || len(b) != len(hash) {
+		return hash, false
+	}
+	return [32]byte(b), true
+}
+
+// HelloTemplate is a Hello without H0 and ZID: what all Hellos of one
+// configuration have in common.
+type HelloTemplate struct{ message []byte }
+
+// NewHelloTemplate makes the template of the Hellos that sessions with this
+// configuration send.
+func NewHelloTemplate(cfg Config) (HelloTemplate, error) {
+	s, err := NewSession(cfg)
+	if err != nil {
+		return HelloTemplate{}, err
+	}
+	defer s.Close()
+	return HelloTemplate{s.hello}, nil
+}
+
+// Where in a Hello what differs lies (see wire.Hello).
+const (
+	helloH3  = 32
+	helloZID = helloH3 + 32
+)
+
+// Hash is the hash that a=zrtp-hash would have for a session with this H0 and
+// ZID.
+func (t HelloTemplate) Hash(h0 [32]byte, zid ZID) [32]byte {
+	chain := hashChainOf(h0)
+	hello := bytes.Clone(t.message)
+	copy(hello[helloH3:], chain.h3[:])
+	copy(hello[helloZID:], zid[:])
+	return implicitHash(seal(hello, chain.h2))
+}
+
 // extendHello prolongs the wait: there is evidence that the peer speaks ZRTP.
 func (s *Session) extendHello() {
 	if s.helloExtended {
@@ -151,10 +196,8 @@ func (s *Session) judgeHello(h wire.Hello, bound bool) *ProtocolError {
 func (s *Session) meet(now time.Time, p peer) {
 	s.peer = p
 	s.doubt = doubt{}
-	if s.cfg.Retained != nil {
-		if retained, ok := s.cfg.Retained(ZID(p.hello.ZID)); ok {
-			s.memory.recall(now, retained)
-		}
+	if retained, ok := s.cfg.retained(p); ok {
+		s.memory.recall(now, retained)
 	}
 	s.emit(PeerHello{ZID: ZID(p.hello.ZID), Bound: p.bound, Client: printable(p.hello.Client[:])})
 	s.extendHello()
@@ -171,6 +214,19 @@ func (s *Session) meet(now time.Time, p peer) {
 		s.helloTimer = newRetransmission(now, s.hello, flatSchedule)
 	}
 	s.transmit(s.hello)
+}
+
+// retained is what the caller knows of a peer: by its Hello, or by its ZID.
+func (c Config) retained(p peer) (Retained, bool) {
+	if c.Recognised != nil {
+		if r, ok := c.Recognised(implicitHash(p.raw)); ok {
+			return r, true
+		}
+	}
+	if c.Retained == nil {
+		return Retained{}, false
+	}
+	return c.Retained(ZID(p.hello.ZID))
 }
 
 // receiveHelloACK stops the repetition of our Hello.

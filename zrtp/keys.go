@@ -80,13 +80,17 @@ func kdfContext(initiator, responder ZID, totalHash []byte) []byte {
 //
 // RFC 6189, Section 4.5.1: KDF(KI, Label, Context, L) = HMAC(KI, i || Label ||
 // 0x00 || Context || L)
-func (k kdf) derive(label string, size int) secret.Bytes {
+func (k kdf) derive(label string, size int) secret.Bytes { return k.deriveFor(label, nil, size) }
+
+// deriveFor computes one key with more in its context.
+func (k kdf) deriveFor(label string, more []byte, size int) secret.Bytes {
 	k.mac.Reset()
-	input := make([]byte, 0, 160)
+	input := make([]byte, 0, 256)
 	input = append(input, 0, 0, 0, 1)
 	input = append(input, label...)
 	input = append(input, 0)
 	input = append(input, k.context...)
+	input = append(input, more...)
 	k.mac.Write(binary.BigEndian.AppendUint32(input, uint32(8*size)))
 	out := k.mac.Sum(nil)
 	clear(out[size:])
@@ -98,6 +102,8 @@ const (
 	saltLen     = 14 // 112 bits
 	retainedLen = 32
 	sasHashLen  = 32
+
+	requestKeyLen = 32
 )
 
 // keySchedule is what is left of s0: it is erased as soon as all is derived.
@@ -110,6 +116,8 @@ type keySchedule struct {
 	sas uint32
 	// session is ZRTPSess; absent in Multistream mode, and where nobody wants it.
 	session secret.Bytes
+	// request is the key of the next requests; absent unless both are Karats.
+	request secret.Bytes
 }
 
 // sideKeys are the keys of one role.
@@ -135,6 +143,13 @@ func (k kdf) schedule(wantSession bool) *keySchedule {
 	defer sasHash.Wipe()
 	keys.sas = binary.BigEndian.Uint32(sasHash.Expose())
 	return keys
+}
+
+// request derives the key by which two Karats recognise each other's next
+// request. Both Hellos are in it, so that none of the two can have been changed on
+// its way.
+func (k kdf) request(helloHashes []byte) secret.Bytes {
+	return k.deriveFor("Karat request v1", helloHashes, requestKeyLen)
 }
 
 // streamSchedule derives what Multistream mode has: only the keys of a stream.
@@ -173,6 +188,7 @@ func (k *keySchedule) wipe() {
 	k.responder.srtp.wipe()
 	k.retained.Wipe()
 	k.session.Wipe()
+	k.request.Wipe()
 }
 
 // wipeConfirm clears what only the Confirm messages need.

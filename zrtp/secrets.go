@@ -2,6 +2,7 @@ package zrtp
 
 import (
 	"crypto/hmac"
+	"crypto/sha256"
 	"io"
 	"math"
 	"time"
@@ -27,6 +28,7 @@ const (
 type retainedSecret struct {
 	value   secret.Bytes
 	expires time.Time
+	idKey   secret.Bytes // absent: the ids are the RFC's
 }
 
 func (r retainedSecret) present() bool { return r.value.Present() }
@@ -35,8 +37,35 @@ func (r retainedSecret) present() bool { return r.value.Present() }
 //
 // RFC 6189, Section 4.3.1: rs1IDr = MAC(rs1, "Responder") [...] truncated to the
 // leftmost 64 bits.
-func (r retainedSecret) id(s suite, label string) [idLen]byte {
-	return secretID(s, r.value, []byte(label))
+//
+// Such an id is the same in each call in which the secret is kept, and so tells
+// those who watch that two calls are of one pair. Two Karats that have recognised
+// each other use HMAC(id key, "rsID" || role || H3 of initiator || H3 of
+// responder) instead, of which nothing comes twice.
+func (r retainedSecret) id(x idInput, label string) (id [idLen]byte) {
+	if !r.idKey.Present() {
+		return secretID(x.suite, r.value, []byte(label))
+	}
+	mac := hmac.New(sha256.New, r.idKey.Expose())
+	mac.Write([]byte("rsID" + label))
+	mac.Write(x.h3i[:])
+	mac.Write(x.h3r[:])
+	copy(id[:], mac.Sum(nil))
+	return id
+}
+
+// idInput is what an id is made of besides the secret.
+type idInput struct {
+	suite    suite
+	h3i, h3r [32]byte // H3 of the initiator and of the responder
+}
+
+// h3 is that of the end whose label it is.
+func (x idInput) h3(label string) []byte {
+	if label == labelInitiator {
+		return x.h3i[:]
+	}
+	return x.h3r[:]
 }
 
 func secretID(s suite, value secret.Bytes, key []byte) (id [idLen]byte) {
@@ -61,19 +90,20 @@ type memory struct {
 	rs1, rs2 retainedSecret
 	aux, pbx secret.Bytes
 	verified bool
+	unproven bool // the peer may never have kept what we have
 	// preshared is the number of calls in Preshared mode since the last key agreement.
 	preshared int
 }
 
 // recall copies what has not expired: the caller's values stay the caller's.
 func (m *memory) recall(now time.Time, r Retained) {
-	m.verified, m.preshared = r.Verified, r.Preshared
+	m.verified, m.unproven, m.preshared = r.Verified, r.Unproven, r.Preshared
 	m.pbx = r.PBXSecret.Clone()
 	if !expired(now, r.RS1Expires) {
-		m.rs1 = retainedSecret{r.RS1.Clone(), r.RS1Expires}
+		m.rs1 = retainedSecret{r.RS1.Clone(), r.RS1Expires, r.ID1.Clone()}
 	}
 	if !expired(now, r.RS2Expires) {
-		m.rs2 = retainedSecret{r.RS2.Clone(), r.RS2Expires}
+		m.rs2 = retainedSecret{r.RS2.Clone(), r.RS2Expires, r.ID2.Clone()}
 	}
 }
 
@@ -85,11 +115,13 @@ func expired(now, expires time.Time) bool { return !expires.IsZero() && !now.Bef
 //
 // RFC 6189, Section 4.3.2: If auxsecret matches, it should not excuse a mismatch
 // of rs1.
-func (m memory) known() bool { return m.rs1.present() || m.rs2.present() }
+func (m memory) known() bool { return !m.unproven && (m.rs1.present() || m.rs2.present()) }
 
 func (m memory) wipe() {
-	m.rs1.value.Wipe()
-	m.rs2.value.Wipe()
+	for _, r := range []retainedSecret{m.rs1, m.rs2} {
+		r.value.Wipe()
+		r.idKey.Wipe()
+	}
 	m.aux.Wipe()
 	m.pbx.Wipe()
 }
@@ -104,8 +136,8 @@ type secretIDs struct{ rs1, rs2, aux, pbx [idLen]byte }
 // types of shared secrets are available.
 //
 // RFC 6189, Section 4.3.1: auxsecretIDr = MAC(auxsecret, Responder's H3),
-// pbxsecretIDr = MAC(pbxsecret, "Responder"). So h3 is our own.
-func (m memory) ids(s suite, label string, h3 [32]byte, rand io.Reader) (secretIDs, error) {
+// pbxsecretIDr = MAC(pbxsecret, "Responder").
+func (m memory) ids(x idInput, label string, rand io.Reader) (secretIDs, error) {
 	var random [4 * idLen]byte
 	if _, err := io.ReadFull(rand, random[:]); err != nil {
 		return secretIDs{}, err
@@ -117,16 +149,16 @@ func (m memory) ids(s suite, label string, h3 [32]byte, rand io.Reader) (secretI
 		pbx: [idLen]byte(random[3*idLen:]),
 	}
 	if m.rs1.present() {
-		ids.rs1 = m.rs1.id(s, label)
+		ids.rs1 = m.rs1.id(x, label)
 	}
 	if m.rs2.present() {
-		ids.rs2 = m.rs2.id(s, label)
+		ids.rs2 = m.rs2.id(x, label)
 	}
 	if m.aux.Present() {
-		ids.aux = secretID(s, m.aux, h3[:])
+		ids.aux = secretID(x.suite, m.aux, x.h3(label))
 	}
 	if m.pbx.Present() {
-		ids.pbx = secretID(s, m.pbx, []byte(label))
+		ids.pbx = secretID(x.suite, m.pbx, []byte(label))
 	}
 	return ids, nil
 }
@@ -137,13 +169,13 @@ func (m memory) ids(s suite, label string, h3 [32]byte, rand io.Reader) (secretI
 // rs2, then s1 MUST be set to the initiator's rs1. If and only if that match
 // fails, then if the initiator's rs2 matches the responder's rs1 or rs2, then s1
 // MUST be set to the initiator's rs2.
-func (m memory) match(s suite, own Role, peer wire.DHPart) retainedSecret {
+func (m memory) match(x idInput, own Role, peer wire.DHPart) retainedSecret {
 	if own == Initiator {
 		return firstMatch(
-			[]retainedSecret{m.rs1, m.rs2}, [][idLen]byte{peer.RS1ID, peer.RS2ID}, s, labelResponder)
+			[]retainedSecret{m.rs1, m.rs2}, [][idLen]byte{peer.RS1ID, peer.RS2ID}, x, labelResponder)
 	}
 	for _, id := range [][idLen]byte{peer.RS1ID, peer.RS2ID} {
-		found := firstMatch([]retainedSecret{m.rs1, m.rs2}, [][idLen]byte{id}, s, labelInitiator)
+		found := firstMatch([]retainedSecret{m.rs1, m.rs2}, [][idLen]byte{id}, x, labelInitiator)
 		if found.present() {
 			return found
 		}
@@ -152,12 +184,12 @@ func (m memory) match(s suite, own Role, peer wire.DHPart) retainedSecret {
 }
 
 // firstMatch returns the first secret that has one of the ids.
-func firstMatch(secrets []retainedSecret, ids [][idLen]byte, s suite, label string) retainedSecret {
+func firstMatch(secrets []retainedSecret, ids [][idLen]byte, x idInput, label string) retainedSecret {
 	for _, r := range secrets {
 		if !r.present() {
 			continue
 		}
-		own := r.id(s, label)
+		own := r.id(x, label)
 		for _, id := range ids {
 			if hmac.Equal(own[:], id[:]) {
 				return r

@@ -327,11 +327,12 @@ func TestSecretIDs(t *testing.T) {
 	s := suite{hash: wire.S384}
 	m := memory{rs1: retainedSecret{value: rs(7)}}
 	h3 := [32]byte{3}
-	first, err := m.ids(s, labelResponder, h3, testRand(1))
+	x := idInput{suite: s, h3i: [32]byte{4}, h3r: h3}
+	first, err := m.ids(x, labelResponder, testRand(1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, _ := m.ids(s, labelResponder, h3, testRand(2))
+	second, _ := m.ids(x, labelResponder, testRand(2))
 	mac := hmac.New(sha512.New384, bytes.Repeat([]byte{7}, 32))
 	mac.Write([]byte("Responder"))
 	if want := mac.Sum(nil)[:8]; !bytes.Equal(first.rs1[:], want) || first.rs1 != second.rs1 {
@@ -342,14 +343,14 @@ func TestSecretIDs(t *testing.T) {
 			t.Errorf("the id of an absent secret is %x, then %x", pair[0], pair[1])
 		}
 	}
-	initiator, _ := m.ids(s, labelInitiator, h3, testRand(1))
+	initiator, _ := m.ids(x, labelInitiator, testRand(1))
 	if initiator.rs1 == first.rs1 {
 		t.Error("both roles send one id")
 	}
 	mac = hmac.New(sha512.New384, bytes.Repeat([]byte{8}, 32))
 	mac.Write(h3[:])
 	m.aux, m.pbx = rs(8), rs(7)
-	ids, _ := m.ids(s, labelResponder, h3, testRand(1))
+	ids, _ := m.ids(x, labelResponder, testRand(1))
 	if want := mac.Sum(nil)[:8]; !bytes.Equal(ids.aux[:], want) {
 		t.Errorf("auxsecretIDr %x, want %x: keyed by our H3", ids.aux, want)
 	}

@@ -74,7 +74,10 @@ func NewSession(cfg Config) (*Session, error) {
 		cfg.Expiry = 0
 	}
 	if cfg.Further {
-		cfg.Retained, cfg.AuxSecret = nil, secret.Bytes{}
+		cfg.Retained, cfg.Recognised, cfg.AuxSecret = nil, nil, secret.Bytes{}
+	}
+	if cfg.H0.Present() { // H3 is the only nonce of a responder in Preshared mode
+		cfg.Preshared = false
 	}
 	s := &Session{cfg: cfg}
 	s.memory.aux = cfg.AuxSecret.Clone()
@@ -86,9 +89,10 @@ func NewSession(cfg Config) (*Session, error) {
 	if n := len(s.listed()); n > wire.MaxAlgorithms {
 		return nil, fmt.Errorf("zrtp: a Hello has no room for %d key agreements and modes", n)
 	}
-	if s.chain, err = newHashChain(cfg.Rand); err != nil {
+	if s.chain, err = cfg.chain(); err != nil {
 		return nil, err
 	}
+	s.cfg.H0 = secret.Bytes{} // the caller's, not to be kept
 	var counts [4]byte
 	if _, err = io.ReadFull(cfg.Rand, counts[:]); err != nil {
 		return nil, err
@@ -98,6 +102,20 @@ func NewSession(cfg Config) (*Session, error) {
 	s.messageID = binary.BigEndian.Uint16(counts[2:])
 	s.hello = s.newHello()
 	return s, nil
+}
+
+// errH0 is about Config.H0.
+var errH0 = errors.New("zrtp: H0 is for the first stream of a call, and has 32 octets")
+
+// chain begins with the H0 that was given, or else with a random one.
+func (c Config) chain() (hashChain, error) {
+	switch {
+	case !c.H0.Present():
+		return newHashChain(c.Rand)
+	case c.H0.Len() != 32 || c.Further:
+		return hashChain{}, errH0
+	}
+	return hashChainOf([32]byte(c.H0.Expose())), nil
 }
 
 // ExpectHello replaces Config.PeerHelloHashes: an offer needs our hash before
@@ -339,6 +357,7 @@ func (s *Session) Close() {
 			e.Remember.RS2.Wipe()
 			e.SessionKey.Wipe()
 			e.Remember.PBXSecret.Wipe()
+			e.Remember.RequestKey.Wipe()
 		}
 	}
 	s.events, s.packets = nil, nil

@@ -14,6 +14,11 @@ type ZID [12]byte
 type Config struct {
 	// ZID is ours for this stream.
 	ZID ZID
+	// H0 is the beginning of our hash chain (Section 9), 32 octets that a peer can
+	// compute, too, and so recognise the Hello; absent: random, as it must be
+	// everywhere but in the first stream of a caller, and each time another. It
+	// stays the caller's.
+	H0 secret.Bytes
 	// SSRC is that of the RTP stream that will be encrypted.
 	SSRC uint32
 	// Algorithms lists what we offer, most wanted first. The zero value means
@@ -28,6 +33,10 @@ type Config struct {
 	// stay the caller's: the Session wipes copies of its own. Nil means that
 	// nothing is ever kept.
 	Retained func(peer ZID) (Retained, bool)
+	// Recognised returns what is kept about the peer with this Hello, whose SHA-256
+	// it is told; it is asked before Retained, in the same way. Nil: nobody is
+	// recognised by a Hello.
+	Recognised func(hello [32]byte) (Retained, bool)
 	// AuxSecret is auxsecret, which both ends got by another way; absent: none. It
 	// stays the caller's.
 	AuxSecret secret.Bytes
@@ -62,6 +71,15 @@ type Config struct {
 type Retained struct {
 	RS1, RS2               secret.Bytes
 	RS1Expires, RS2Expires time.Time // zero: never
+	// ID1 and ID2 are the keys of one-time ids for RS1 and RS2, which both ends
+	// must use, or none. Absent: ids as the RFC has them, the same in each call.
+	ID1, ID2 secret.Bytes
+	// Unproven: nothing shows that the peer kept RS1, and there is no RS2. To find
+	// nothing in common is then no Mismatch.
+	Unproven bool
+	// RequestKey is what two Karats can recognise each other by before they have
+	// spoken; only in Secure.Remember, and only if both are Karats.
+	RequestKey secret.Bytes
 	// PBXSecret is pbxsecret, shared with a PBX that the user enrolled with
 	// (Section 7.3.1). A call leaves it as it is.
 	PBXSecret secret.Bytes

@@ -280,15 +280,15 @@ var mutants = []mutant{
 	{
 		rule:  "the initiator's rs2",
 		file:  "zrtp/secrets.go",
-		old:   "[]retainedSecret{m.rs1, m.rs2}, [][idLen]byte{peer.RS1ID, peer.RS2ID}, s, labelResponder)",
-		new:   "[]retainedSecret{m.rs1}, [][idLen]byte{peer.RS1ID, peer.RS2ID}, s, labelResponder)",
+		old:   "[]retainedSecret{m.rs1, m.rs2}, [][idLen]byte{peer.RS1ID, peer.RS2ID}, x, labelResponder)",
+		new:   "[]retainedSecret{m.rs1}, [][idLen]byte{peer.RS1ID, peer.RS2ID}, x, labelResponder)",
 		cases: []string{"4.3/5"},
 	},
 	{
 		rule:  "the responder's rs2ID",
 		file:  "zrtp/secrets.go",
-		old:   "[]retainedSecret{m.rs1, m.rs2}, [][idLen]byte{peer.RS1ID, peer.RS2ID}, s, labelResponder)",
-		new:   "[]retainedSecret{m.rs1, m.rs2}, [][idLen]byte{peer.RS1ID}, s, labelResponder)",
+		old:   "[]retainedSecret{m.rs1, m.rs2}, [][idLen]byte{peer.RS1ID, peer.RS2ID}, x, labelResponder)",
+		new:   "[]retainedSecret{m.rs1, m.rs2}, [][idLen]byte{peer.RS1ID}, x, labelResponder)",
 		cases: []string{"4.3/3"},
 	},
 	{
@@ -761,8 +761,8 @@ var mutants = []mutant{
 	{
 		rule:  "a fresh H0",
 		file:  "zrtp/chain.go",
-		old:   "io.ReadFull(rand, c.h0[:])",
-		new:   "io.ReadFull(rand, c.h1[:])",
+		old:   "io.ReadFull(rand, h0[:])",
+		new:   "io.ReadFull(rand, make([]byte, len(h0)))",
 		cases: []string{"4.8/1"},
 	},
 	{
