@@ -25,6 +25,12 @@
 // one account of each end and is looked for on that account only: else a provider
 // could try a request on a person's other accounts and see which one reacts.
 //
+// Each exchange gives another key. Memory says which one to ask with and which to
+// accept, so that neither end can miss an update and raise a false alarm, and which
+// retained secrets go with them. Both ids of a DHPart are made one-time, each with
+// the key of its own secret: were s1 the secret of the request's key alone, it would
+// for ever be the one that last matched.
+//
 // A match says that this peer's phone prepared a call within the last two minutes.
 // It does not say who is named in From, and it is no verification: a provider can
 // put the hash into an INVITE of its own. Who holds the keys of either end can
