@@ -43,7 +43,7 @@ var table = []row{
 
 	{room: "softphone/assay", pure: true},
 	{room: "softphone/control", pure: true},
-	{room: "softphone/request", imports: []string{"internal/secret"}, pure: true},
+	{room: "softphone/request", imports: []string{"internal/secret"}, tests: []string{"zrtp/..."}, pure: true},
 	{room: "softphone/store", imports: []string{"internal/secret"}},
 	{
 		room:    "softphone/view",
