@@ -368,11 +368,15 @@ func TestAuxAndPBXSecrets(t *testing.T) {
 		for _, tc := range []struct{ auxA, auxB, pbxA, pbxB byte }{
 			{0, 0, 0, 0},
 			{1, 1, 0, 0},
-			{1, 0, 0, 0}, {0, 1, 0, 0}, {1, 2, 0, 0},
+			{1, 0, 0, 0},
+			{0, 1, 0, 0},
+			{1, 2, 0, 0},
 			{0, 0, 1, 1},
-			{0, 0, 1, 0}, {0, 0, 1, 2},
+			{0, 0, 1, 0},
+			{0, 0, 1, 2},
 			{1, 1, 1, 1},
-			{1, 2, 1, 1}, {1, 1, 1, 2},
+			{1, 2, 1, 1},
+			{1, 1, 1, 2},
 		} {
 			a, b := configs()
 			a.Retained, b.Retained = enrolled(tc.pbxA), enrolled(tc.pbxB)

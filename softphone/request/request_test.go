@@ -73,9 +73,16 @@ func TestLookup(t *testing.T) {
 		sent, seen int
 		want       bool
 	}{
-		{now, now, true}, {now, now + 2, true}, {now, now + 3, false}, {now, now - 1, true}, {now, now - 2, false},
-		{120, 119, true}, {119, 121, true}, // over a full hour, both ways
-		{0, 0, true}, {1, 0, true}, {0, 2, true},
+		{now, now, true},
+		{now, now + 2, true},
+		{now, now + 3, false},
+		{now, now - 1, true},
+		{now, now - 2, false},
+		{120, 119, true},
+		{119, 121, true}, // over a full hour, both ways
+		{0, 0, true},
+		{1, 0, true},
+		{0, 2, true},
 	} {
 		s := newStamp(uint64(tc.sent), 3)
 		k, _ := rk(1).Advance(s.Hour())

@@ -16,7 +16,6 @@ type phone struct {
 	zid    zrtp.ZID // the constant one, for who is not recognised
 	memory request.Memory
 	sent   request.Stamp
-	table  *request.Table
 }
 
 // template is the one Hello that all of them have.
@@ -89,10 +88,11 @@ func callOnce(t *testing.T, now time.Time, a, b *phone, plain bool) (messages []
 		ca.ZID, ca.H0 = caller.ZID, secret.Copy(caller.H0[:])
 	}
 	if known {
-		ra, rb = a.retained(t, hour+request.Kept(now)), b.retained(t, hour+request.Kept(now))
-		if oneTime {
-			ra, rb = a.retained(t, hour), b.retained(t, hour)
-		} else {
+		if !oneTime {
+			hour = request.HourOf(now)
+		}
+		ra, rb = a.retained(t, hour), b.retained(t, hour)
+		if !oneTime {
 			ra.ID1, ra.ID2, rb.ID1, rb.ID2 = secret.Bytes{}, secret.Bytes{}, secret.Bytes{}, secret.Bytes{}
 		}
 	}
