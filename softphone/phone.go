@@ -31,9 +31,10 @@ type Config struct {
 	Account string
 	// Listen says where direct calls are received ("udp:127.0.0.1:5060").
 	Listen []string
-	// Microphone and Speaker name devices, as media/device does.
-	Microphone, Speaker string
-	Policy              assay.Policy
+	// Microphone and Speaker name devices, as media/device does. Ringer is where
+	// calls ring; empty: the speaker.
+	Microphone, Speaker, Ringer string
+	Policy                      assay.Policy
 	// AutoAnswer takes every call that policy does not refuse.
 	AutoAnswer bool
 	// DigitsInSignalling sends keys of a telephone where everybody on the way reads
@@ -49,6 +50,9 @@ type Config struct {
 	// OpenDevice opens the sound of one call; nil: Microphone and Speaker, or the
 	// echo.
 	OpenDevice func() (device.Device, error)
+	// OpenBell opens the ringer, or the speaker, for the phone's own sounds; nil:
+	// Ringer and Speaker, if those are sound cards.
+	OpenBell func(ringer bool) (device.Device, error)
 	// Verdict hears of every media packet that is neither STUN, DTLS nor ZRTP
 	// whether it authenticated. The demo's tap uses it.
 	Verdict func(b []byte, authenticated bool)
@@ -88,6 +92,7 @@ type Phone struct {
 	talking sync.WaitGroup // the calls
 
 	desk *desk
+	bell *bell // nil without a sound card
 
 	mu     sync.Mutex      // guards: calls, lines, closed, talker, voice
 	lines  map[string]line // the signalling of calls, by the calls' ids
@@ -113,6 +118,7 @@ func New(cfg Config) (*Phone, error) {
 		calls:  map[string]*call{},
 		lines:  map[string]line{},
 	}
+	p.bell = p.newPhoneBell()
 	if p.cfg.OpenDevice == nil {
 		p.cfg.OpenDevice = p.namedDevice
 	}
@@ -204,6 +210,9 @@ func (p *Phone) Start(ctx context.Context) error {
 		p.emit(Notice{Head: p.head(""), Text: text})
 	}
 	p.hearing.Go(p.hear)
+	if p.bell != nil {
+		p.hearing.Go(p.bell.run)
+	}
 	return nil
 }
 
@@ -431,6 +440,7 @@ func (p *Phone) Close(ctx context.Context) error {
 // emit hands out an event. Figures are dropped when nobody keeps up; anything
 // else waits, which holds up no voice: that has goroutines of its own.
 func (p *Phone) emit(ev Event) {
+	p.bell.hear(ev)
 	if _, figures := ev.(Media); figures {
 		select {
 		case p.events <- ev:

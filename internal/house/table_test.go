@@ -39,6 +39,7 @@ var table = []row{
 	{room: "media/profile", pure: true},
 	{room: "media/stretch", pure: true},
 	{room: "media/resample", pure: true},
+	{room: "media/sounds", imports: []string{"media/device"}, pure: true, types: []string{"media/device"}}, // frames
 	{room: "media/...", imports: []string{"media/...", "internal/secret"}},
 
 	{room: "softphone/assay", pure: true},

@@ -42,6 +42,7 @@ func (e *env) phoneConfig(o callOptions, s *store.Store) softphone.Config {
 	if e.flags.Mic != "" {
 		cfg.Microphone = e.flags.Mic
 	}
+	cfg.Ringer = e.flags.Ringer
 	if e.flags.Speaker != "" {
 		cfg.Speaker = e.flags.Speaker
 	}

@@ -43,6 +43,7 @@ type grammar struct {
 	Listen         []string         `help:"Receive direct calls here." placeholder:"udp:HOST:PORT"`
 	Mic            string           `help:"Microphone: default, a device's name, null, tone:440, file:speech.wav." placeholder:"DEV"`
 	Speaker        string           `help:"Speaker: default, a device's name, null, file:heard.wav (records)." placeholder:"DEV"`
+	Ringer         string           `help:"Where calls ring, if not on the speaker: a device's name." placeholder:"DEV"`
 	JSON           bool             `name:"json" help:"Print one JSON object per line instead of text."`
 	Version        kong.VersionFlag `help:"Print the version."`
 	Debug          bool             `help:"Log to standard error. Logs never hold keys, codes to compare, or numbers."`
