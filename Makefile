@@ -9,11 +9,11 @@ RACY := ./internal/... ./sip/... ./media/... ./softphone/... ./cmd/...
 
 export GO FUZZTIME
 
-.PHONY: help setup build demo run test race explore fuzz bench lint interop interop-full check
+.PHONY: help setup build demo run test race explore fuzz bench bench-voice lint interop interop-full check
 .DEFAULT_GOAL := help
 
 help:
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 setup: ## install what a fresh Debian or Ubuntu machine with Go lacks
 	@tools/setup.sh
@@ -45,6 +45,9 @@ fuzz: setup ## every fuzz target, FUZZTIME each (10s)
 bench: setup ## benchmarks, then the figures of whole calls
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 	$(GO) run ./contrib/interop/figures
+
+bench-voice: setup ## how calls sound, how late and at what cost, beside other phones
+	$(GO) run ./contrib/voicebench
 
 lint: setup ## format, vet, static analysis, dead code
 	tools/lint.sh

@@ -1,79 +1,17 @@
 package main
 
-import (
-	"context"
-	"errors"
-	"fmt"
-	"io"
-	"os"
-	"os/exec"
-	"strings"
+import "karat/contrib/interop/lab"
 
-	"karat/contrib/interop/lab"
-)
-
-// tools are what the cells need, and the Debian packages that hold them.
-var tools = []struct{ needed, pkg string }{
-	{"linphonec", "linphone-cli"},
-	{"baresip", "baresip-core"},
-	{"kamailio", "kamailio"},
-	{"ip", "iproute2"},
-	{"iptables", "iptables"},
-	{"turnserver", "coturn"},
-	{"gcc", "gcc"},
-	{"/usr/include/stdio.h", "libc6-dev"},
-	{"/usr/include/bzrtp/bzrtp.h", "libbzrtp-dev"},
-	{"/usr/lib/*/kamailio/modules/tls.so", "kamailio-tls-modules"},
-}
-
-// policyFile keeps Debian's packages from starting services at installation:
-// the proxies here are ours, on ports of our own.
-const policyFile = "/usr/sbin/policy-rc.d"
-
-// install brings what is missing, says what, and does nothing when nothing is.
-func install(ctx context.Context, w io.Writer) error {
-	var packages []string
-	for _, t := range tools {
-		if len(lab.Missing(t.needed)) > 0 {
-			packages = append(packages, t.pkg)
-		}
-	}
-	if len(packages) == 0 {
-		return nil
-	}
-	fmt.Fprintf(w, "installing %s\n", strings.Join(packages, " "))
-	if os.Geteuid() != 0 {
-		return fmt.Errorf("installing needs root: apt-get install --no-install-recommends %s", strings.Join(packages, " "))
-	}
-	allow, err := forbidServices()
-	if err != nil {
-		return err
-	}
-	defer allow()
-	if err := aptGet(ctx, "update"); err != nil {
-		return err
-	}
-	return aptGet(ctx, append([]string{"install", "-y", "--no-install-recommends"}, packages...)...)
-}
-
-// forbidServices returns a function that takes the prohibition back.
-func forbidServices() (func(), error) {
-	f, err := os.OpenFile(policyFile, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
-	if errors.Is(err, os.ErrExist) {
-		return func() {}, nil // the machine has a policy of its own
-	}
-	if err != nil {
-		return nil, err
-	}
-	_, err = f.WriteString("#!/bin/sh\nexit 101\n") // 101: action forbidden by policy
-	return func() { os.Remove(policyFile) }, errors.Join(err, f.Close())
-}
-
-func aptGet(ctx context.Context, args ...string) error {
-	cmd := exec.CommandContext(ctx, "apt-get", append([]string{"-q"}, args...)...)
-	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("apt-get %s: %w\n%s", args[0], err, out)
-	}
-	return nil
+// tools are what the cells need.
+var tools = []lab.Tool{
+	{Needed: "linphonec", Package: "linphone-cli"},
+	{Needed: "baresip", Package: "baresip-core"},
+	{Needed: "kamailio", Package: "kamailio"},
+	{Needed: "ip", Package: "iproute2"},
+	{Needed: "iptables", Package: "iptables"},
+	{Needed: "turnserver", Package: "coturn"},
+	{Needed: "gcc", Package: "gcc"},
+	{Needed: "/usr/include/stdio.h", Package: "libc6-dev"},
+	{Needed: "/usr/include/bzrtp/bzrtp.h", Package: "libbzrtp-dev"},
+	{Needed: "/usr/lib/*/kamailio/modules/tls.so", Package: "kamailio-tls-modules"},
 }

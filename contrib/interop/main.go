@@ -163,7 +163,7 @@ func repository() (string, error) {
 // prepare makes everything ready that the cells share.
 func prepare(ctx context.Context, o *options, chosen []cell) error {
 	if o.install {
-		if err := install(ctx, os.Stdout); err != nil {
+		if err := lab.Install(ctx, os.Stdout, tools); err != nil {
 			return err
 		}
 	}

@@ -90,6 +90,7 @@ var table = []row{
 	},
 	{room: "contrib/zrtpspec/...", imports: []string{"contrib/zrtpspec/...", "zrtp/wire", "sip/...", "internal/..."}},
 	{room: "contrib/voicebench/quality", tests: []string{"media/..."}, pure: true},
+	{room: "contrib/voicebench/leak", pure: true},
 	{room: "contrib/voicebench/echo", imports: []string{"contrib/voicebench/quality"}, tests: []string{"media/..."}, pure: true},
 	{room: "contrib/...", imports: []string{"..."}},
 }

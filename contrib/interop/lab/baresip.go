@@ -32,13 +32,19 @@ type BaresipConfig struct {
 	Transport       string
 	// Speech is what it says: a WAV file of one channel.
 	Speech string
+	// Without a Proxy it makes direct calls over UDP: it has an address of its
+	// own, something that runs it there, and dials at once if it is told whom.
+	IP   string
+	Wrap []string
+	Dial string
+	// Sound is its sound card; nil means files.
+	Sound *Sound
 }
 
 // Baresip is a running baresip.
 type Baresip struct {
 	*Process
 	BaresipConfig
-	IP          string
 	Dir         string
 	SIPPort     int
 	RTPPort     int
@@ -54,6 +60,7 @@ type Baresip struct {
 var (
 	reBaresipRegistered  = regexp.MustCompile(`200 OK .*\[\d+ bindings?\]`)
 	reBaresipEstablished = regexp.MustCompile(`"CALL_ESTABLISHED"`)
+	reBaresipTalking     = regexp.MustCompile(`Call established`)
 	reBaresipClosed      = regexp.MustCompile(`"CALL_CLOSED".*"param":"([^"]*)"`)
 )
 
@@ -63,23 +70,33 @@ func (b *Baresip) LastRTPPort() int { return b.RTPPort + baresipRTPPorts - 1 }
 // StartBaresip starts a baresip that answers every call, and returns when it
 // is registered.
 func (l *Lab) StartBaresip(ctx context.Context, c BaresipConfig) (*Baresip, error) {
+	if c.IP == "" {
+		c.IP = l.IP
+	}
 	dir, err := l.Subdir("baresip-" + c.User)
 	if err != nil {
 		return nil, err
 	}
 	b := &Baresip{
-		BaresipConfig: c, IP: l.IP, Dir: dir, Events: NewTranscript(io.Discard),
+		BaresipConfig: c, Dir: dir, Events: NewTranscript(io.Discard),
 		SIPPort: l.Port(), RTPPort: l.PortRange(baresipRTPPorts), ControlPort: l.Port(),
 	}
 	if err := b.prepare(); err != nil {
 		return nil, err
 	}
-	b.Process, err = l.Start(ctx, Command{Name: "baresip", Path: "baresip", Args: []string{"-f", dir}, Dir: dir, Env: []string{"HOME=" + dir}})
+	args := []string{"-f", dir}
+	if c.Dial != "" {
+		args = append(args, "-e", "/dial "+c.Dial)
+	}
+	b.Process, err = l.Start(ctx, Command{Name: "baresip", Path: "baresip", Args: args, Dir: dir, Wrap: c.Wrap, Env: append([]string{"HOME=" + dir}, c.Sound.env()...)})
 	if err != nil {
 		return nil, err
 	}
 	if b.SocketOpen, err = b.WaitSocket(ctx, b.SIPPort); err != nil {
 		return nil, err
+	}
+	if c.Proxy == nil {
+		return b, nil
 	}
 	if err := b.connect(ctx); err != nil {
 		return nil, err
@@ -106,12 +123,16 @@ func (b *Baresip) prepare() error {
 	if err := WriteWAV(b.Speech, speech, 2); err != nil {
 		return err
 	}
-	account := fmt.Sprintf("<%s>;auth_pass=%s;outbound=%q;regint=600;answermode=auto;audio_codecs=opus/48000/2",
-		b.Proxy.AOR(b.User), b.Proxy.Users[b.User], b.Proxy.Registrar(b.Transport))
+	account := fmt.Sprintf("<sip:%s@%s:%d>;regint=0", b.User, b.IP, b.SIPPort)
+	if b.Proxy != nil {
+		account = fmt.Sprintf("<%s>;auth_pass=%s;outbound=%q;regint=600",
+			b.Proxy.AOR(b.User), b.Proxy.Users[b.User], b.Proxy.Registrar(b.Transport))
+	}
+	account += ";answermode=auto;audio_codecs=opus/48000/2"
 	if b.MediaEncryption != "" {
 		account += ";mediaenc=" + b.MediaEncryption
 	}
-	for name, text := range map[string]string{"accounts": account + "\n", "contacts": "\n", ".asoundrc": noSound} {
+	for name, text := range map[string]string{"accounts": account + "\n", "contacts": "\n", ".asoundrc": b.Sound.alsa()} {
 		if err := os.WriteFile(filepath.Join(b.Dir, name), []byte(text), 0o600); err != nil {
 			return fmt.Errorf("lab: baresip: %w", err)
 		}
@@ -191,6 +212,14 @@ func (b *Baresip) Hangup() error { return b.command("hangup", "") }
 func (b *Baresip) WaitEstablished(ctx context.Context) error {
 	_, err := b.Events.Wait(ctx, 0, reBaresipEstablished)
 	return err
+}
+
+// WaitTalking is WaitEstablished for one without a Proxy.
+func (b *Baresip) WaitTalking(ctx context.Context) error {
+	if _, err := b.Output.Wait(ctx, 0, reBaresipTalking); err != nil {
+		return b.failed("call", err)
+	}
+	return nil
 }
 
 // WaitClosed waits for the end of a call and returns its reason for it.

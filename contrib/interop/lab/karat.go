@@ -31,6 +31,8 @@ type KaratConfig struct {
 	Relay           *Coturn
 	RelayTransport  string
 	RelayOnly, STUN bool
+	// Sound is its sound card; nil means files.
+	Sound *Sound
 }
 
 // Karat is a home of Karat: an account and a store that outlast its processes.
@@ -48,6 +50,11 @@ func (l *Lab) NewKarat(ctx context.Context, c KaratConfig) (*Karat, error) {
 		return nil, err
 	}
 	k := &Karat{KaratConfig: c, lab: l, home: home}
+	if c.Sound != nil {
+		if err := os.WriteFile(filepath.Join(home, ".asoundrc"), []byte(c.Sound.ALSA), 0o600); err != nil {
+			return nil, fmt.Errorf("lab: karat: %w", err)
+		}
+	}
 	if c.Proxy == nil {
 		return k, nil
 	}
@@ -111,7 +118,7 @@ func (k *Karat) run(ctx context.Context, args ...string) (*Process, error) {
 	return k.lab.Start(ctx, Command{
 		Name: "karat", Path: k.Binary, Dir: dir, Wrap: k.Wrap, Separate: true,
 		Args: append([]string{"--home", k.store(), "--json"}, args...),
-		Env:  []string{"HOME=" + k.home},
+		Env:  append([]string{"HOME=" + k.home}, k.Sound.env()...),
 	})
 }
 
@@ -237,6 +244,9 @@ func eventLine(kind string) *regexp.Regexp {
 func (k *Karat) phone(ctx context.Context, args ...string) (*KaratCall, error) {
 	recording := filepath.Join(k.home, fmt.Sprintf("heard-%d.wav", k.runs))
 	flags := []string{"--mic", "file:" + k.Speech, "--speaker", "file:" + recording}
+	if k.Sound != nil {
+		flags = []string{"--mic", "default", "--speaker", "default"}
+	}
 	if k.Listen != "" {
 		flags = append(flags, "--listen", k.Listen)
 	}

@@ -7,7 +7,7 @@
 // failure. The package knows what each program is to be told and what its
 // output means; what a call should prove is said elsewhere.
 //
-// It does NOT install anything (see Missing), does not judge calls, and is no
+// It installs only what Install is asked for, does NOT judge calls, and is no
 // use outside tests: its accounts have passwords made for the run, its
 // certificate authority lives as long as the scratch directory.
 package lab
@@ -91,6 +91,30 @@ func (l *Lab) Start(ctx context.Context, c Command) (*Process, error) {
 	defer l.mu.Unlock()
 	l.processes = append(l.processes, p)
 	return p, nil
+}
+
+// Sound is a sound card for a phone that otherwise reads and writes files: an
+// ALSA configuration that makes it the default device, what its programs want in
+// their environment, and the sink of PulseAudio that it plays to.
+type Sound struct {
+	ALSA  string
+	Env   []string
+	Plays string
+}
+
+// alsa is the phone's ALSA configuration.
+func (s *Sound) alsa() string {
+	if s == nil {
+		return noSound
+	}
+	return s.ALSA
+}
+
+func (s *Sound) env() []string {
+	if s == nil {
+		return nil
+	}
+	return s.Env
 }
 
 // BlockSize is how many ports one Lab has: a proxy takes 2, a Linphone 5, a

@@ -36,6 +36,8 @@ type LinphoneConfig struct {
 	// IP it binds to, if not the Lab's, and what runs it there.
 	IP   string
 	Wrap []string
+	// Sound is its sound card; nil means files.
+	Sound *Sound
 }
 
 // Linphone is a running linphonec.
@@ -87,7 +89,7 @@ func (l *Lab) StartLinphone(ctx context.Context, c LinphoneConfig) (*Linphone, e
 	p.Process, err = l.Start(ctx, Command{
 		Name: "linphonec", Path: "linphonec", Dir: p.dir, Wrap: c.Wrap, Log: p.Log,
 		Args: []string{"-c", filepath.Join(p.dir, "linphonerc"), "-d", "6", "-l", LogPath},
-		Env:  []string{"HOME=" + p.dir, "XDG_DATA_HOME=", "XDG_CONFIG_HOME=", "XDG_CACHE_HOME="},
+		Env:  append([]string{"HOME=" + p.dir, "XDG_DATA_HOME=", "XDG_CONFIG_HOME=", "XDG_CACHE_HOME="}, c.Sound.env()...),
 	})
 	if err != nil {
 		return nil, err
@@ -105,6 +107,9 @@ func (l *Lab) StartLinphone(ctx context.Context, c LinphoneConfig) (*Linphone, e
 		}
 		p.Registered = registered.At
 	}
+	if c.Sound != nil {
+		return p, nil
+	}
 	return p, p.command(ctx, "soundcard use files", reLinphoneFiles)
 }
 
@@ -118,7 +123,7 @@ func (p *Linphone) prepare(l *Lab) error {
 	if _, err := l.Subdir(filepath.Join(p.Home, ".local/share/linphone")); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(p.dir, ".asoundrc"), []byte(noSound), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(p.dir, ".asoundrc"), []byte(p.Sound.alsa()), 0o600); err != nil {
 		return fmt.Errorf("lab: linphone: %w", err)
 	}
 	return writeTemplate(filepath.Join(p.dir, "linphonerc"), linphoneConfig, p)

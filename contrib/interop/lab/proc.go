@@ -107,3 +107,12 @@ func (p *Process) owns(inode string) bool {
 	}
 	return false
 }
+
+// Threads is how many it has.
+func (p *Process) Threads() (int, error) {
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", p.Pid()))
+	if err != nil {
+		return 0, fmt.Errorf("lab: %w", err)
+	}
+	return len(entries), nil
+}

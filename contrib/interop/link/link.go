@@ -1,10 +1,11 @@
 // Package link joins two hosts by a line with a delay. A host is a network
 // namespace of Linux with one interface; every packet between the two passes
 // through this process, which holds it back for the delay and shows it to
-// whoever wants to see it.
+// whoever wants to see it. Voice may also be lost, singly or in bursts, and come
+// unevenly.
 //
 // It exists because netem is not built into every kernel. It needs root. It
-// does NOT lose, reorder or limit anything, and carries IPv4 only.
+// does NOT reorder or limit anything, and carries IPv4 only.
 package link
 
 import (
@@ -26,7 +27,7 @@ import (
 type Link struct {
 	A, B Host
 
-	delay   time.Duration
+	line    Line
 	see     func(at time.Time, sent bool, b []byte)
 	running sync.WaitGroup
 }
@@ -53,22 +54,28 @@ const (
 // (nil: nobody) is shown it twice: when it was sent, and when it is delivered.
 // It is called from two goroutines; b is valid until it returns.
 func Join(ctx context.Context, delay time.Duration, see func(at time.Time, sent bool, b []byte)) (*Link, error) {
+	return Line{Delay: delay}.Join(ctx, see)
+}
+
+// Join makes two hosts with this line between them. A packet that is lost is
+// shown once.
+func (line Line) Join(ctx context.Context, see func(at time.Time, sent bool, b []byte)) (*Link, error) {
 	if see == nil {
 		see = func(time.Time, bool, []byte) {}
 	}
-	l := &Link{delay: delay, see: see}
+	l := &Link{line: line, see: see}
 	// RFC 5737: addresses for documentation, which nobody has.
 	ends := map[*Host]string{&l.A: "198.51.100.1", &l.B: "198.51.100.2"}
 	names := map[*Host]string{&l.A: "a", &l.B: "b"}
 	for h, addr := range ends {
-		h.Name = fmt.Sprintf("link-%d-%s", os.Getpid(), names[h])
+		h.Name = fmt.Sprintf("link-%d%s-%s", os.Getpid(), line.Name, names[h])
 		h.Addr = netip.MustParseAddr(addr)
 		if err := h.make(ctx); err != nil {
 			return nil, errors.Join(err, l.Close())
 		}
 	}
-	l.carry(l.A.tun, l.B.tun)
-	l.carry(l.B.tun, l.A.tun)
+	l.carry(l.A.tun, l.B.tun, line.fate(1))
+	l.carry(l.B.tun, l.A.tun, line.fate(2))
 	return l, nil
 }
 
@@ -168,10 +175,9 @@ type held struct {
 	b   []byte
 }
 
-// carry takes packets from one end to the other until the ends are closed. One
-// delay for all keeps them in order, so one goroutine can wait for each in
-// turn.
-func (l *Link) carry(from, to *os.File) {
+// carry takes packets from one end to the other until the ends are closed. They
+// stay in order, so one goroutine can wait for each in turn.
+func (l *Link) carry(from, to *os.File, f *fate) {
 	line := make(chan held, queued)
 	l.running.Go(func() {
 		defer close(line)
@@ -183,8 +189,12 @@ func (l *Link) carry(from, to *os.File) {
 			}
 			now := time.Now()
 			l.see(now, true, buf[:n])
+			due, arrives := f.of(now, buf[:n])
+			if !arrives {
+				continue
+			}
 			select {
-			case line <- held{now.Add(l.delay), append([]byte(nil), buf[:n]...)}:
+			case line <- held{due, append([]byte(nil), buf[:n]...)}:
 			default: // a flood: a full queue loses packets, as on a real line
 			}
 		}

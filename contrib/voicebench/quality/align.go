@@ -140,7 +140,7 @@ func envelope(pcm []float64) []float64 {
 // differences says for each window of the reference and each delay how much the
 // spectra differ, weighted by how loud the reference is.
 func differences(said, heard *signal, middle int) [][]float64 {
-	edges := octaveThirds(alignBands, lowestBand, wideband, window)
+	edges := octaveThirds(alignBands, lowestBand, wideband)
 	s := bandLevels(said, edges, 0, step, len(said.level))
 	// All windows of the other signal on the grid that may be needed.
 	first := middle - reach*grid
@@ -166,7 +166,7 @@ func differences(said, heard *signal, middle int) [][]float64 {
 
 // bandLevels are decibels above silence in each band, of n windows.
 func bandLevels(s *signal, edges []int, first, every, n int) [][]float64 {
-	sp := newSpectrum(window, window)
+	sp := newSpectrum(window)
 	x := make([]float64, window)
 	silence := speechLevel * decibels(-quietest) * window * window / 8 / alignBands
 	levels := make([][]float64, n)
@@ -238,11 +238,11 @@ func advance(total []float64) (next []float64, from []int) {
 }
 
 // octaveThirds are the edges of bands of a third of an octave, in bins.
-func octaveThirds(bands int, lowest float64, rate, fft int) []int {
+func octaveThirds(bands int, lowest float64, rate int) []int {
 	edges := make([]int, bands+1)
 	for b := range edges {
 		hertz := lowest * math.Pow(2, (float64(b)-0.5)/3)
-		edges[b] = min(int(math.Round(hertz*float64(fft)/float64(rate))), fft/2+1)
+		edges[b] = min(int(math.Round(hertz*fftLength/float64(rate))), fftLength/2+1)
 	}
 	return edges
 }

@@ -9,7 +9,6 @@ import "math"
 const (
 	estoiRate     = 10000
 	estoiWindow   = 256
-	estoiFFT      = 512
 	estoiBands    = 15
 	estoiLowest   = 150.0
 	estoiSegment  = 30   // windows, 384 ms
@@ -22,8 +21,8 @@ const (
 func estoi(said, heard []int16, a Alignment) float64 {
 	s := &signal{pcm: resample(said, estoiRate)}
 	h := &signal{pcm: resample(heard, estoiRate)}
-	edges := octaveThirds(estoiBands, estoiLowest, estoiRate, estoiFFT)
-	sp := newSpectrum(estoiWindow, estoiFFT)
+	edges := octaveThirds(estoiBands, estoiLowest, estoiRate)
+	sp := newSpectrum(estoiWindow)
 	x := make([]float64, estoiWindow)
 	var ours, theirs [][]float64
 	for _, first := range loudWindows(s, sp.hann) {

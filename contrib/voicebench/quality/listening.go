@@ -33,7 +33,7 @@ type bark struct {
 }
 
 func newBark() *bark {
-	b := &bark{sp: newSpectrum(window, window), edges: make([]int, barkBands+1)}
+	b := &bark{sp: newSpectrum(window), edges: make([]int, barkBands+1)}
 	low, high := traunmueller(80), traunmueller(wideband/2)
 	hertz := func(z float64) float64 { return 1960 * (z + 0.53) / (26.28 - z) }
 	for i := range b.edges {

@@ -51,7 +51,7 @@ func nsim(said, heard *signal, a Alignment) float64 {
 
 func spectrograms(said, heard *signal, a Alignment) (s, h [][]float64) {
 	edges := erbBands()
-	sp := newSpectrum(window, window)
+	sp := newSpectrum(window)
 	x := make([]float64, window)
 	for i := range said.level {
 		ours, theirs := make([]float64, nsimBands), make([]float64, nsimBands)

@@ -118,7 +118,10 @@ type spectrum struct {
 	coeffs []complex128
 }
 
-func newSpectrum(length, fftLength int) *spectrum {
+// fftLength holds the longest window.
+const fftLength = 512
+
+func newSpectrum(length int) *spectrum {
 	sp := &spectrum{
 		fft: fourier.NewFFT(fftLength), hann: make([]float64, length),
 		buf: make([]float64, fftLength), coeffs: make([]complex128, fftLength/2+1),
