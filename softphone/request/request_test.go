@@ -198,6 +198,10 @@ func TestAdvance(t *testing.T) {
 	if !one.Secret().Equal(ten.Secret()) || ten.Hour() != 10 || ten.Secret().Equal(k.Secret()) {
 		t.Error("the ratchet depends on its steps")
 	}
+	kept, _ := KeyAt(secret.Copy(ten.Secret().Expose()), ten.Hour()).Advance(12)
+	if twelve, _ := k.Advance(12); !kept.Secret().Equal(twelve.Secret()) {
+		t.Error("a key that was kept goes elsewhere")
+	}
 	if _, ok := ten.Advance(9); ok {
 		t.Error("it goes back")
 	}
