@@ -21,9 +21,9 @@ const (
 	// review is how often the speed is set anew, in samples of the call.
 	review = device.SampleRate
 	// steer is how fast the level is brought to where it should be, and maxSteer
-	// what the ear does not notice: 500 millionths.
+	// what the ear does not notice: 2 in a thousand, a thirtieth of a semitone.
 	steer    = 1.0 / (4 * device.SampleRate)
-	maxSteer = 500e-6
+	maxSteer = 2e-3
 )
 
 // capture takes sound at the sound card's pace and gives it at the call's: the two
@@ -128,7 +128,7 @@ func (c *capture) watch(now time.Time, samples int) {
 	undelivered = min(undelivered, 2*device.FrameSamples)
 	c.seen += float64(waiting) + undelivered
 	c.pulls++
-	if undelivered < margin/2 {
+	if undelivered < margin*3/4 {
 		// The next block may come just after the moment instead of just before.
 		undelivered += device.FrameSamples
 	}

@@ -283,7 +283,26 @@ func opener(t testing.TB, k media.Keys) *srtp.Context {
 }
 
 // decode decrypts and decodes all voice that an end sent.
-func decode(t testing.TB, k media.Keys, packets []sent) (pcm []int16) {
+func decode(t testing.TB, k media.Keys, packets []sent) []int16 {
+	t.Helper()
+	return decodeEach(t, k, packets, func(payload []byte) []byte {
+		if _, frame, _, ok := profile.Split(payload); ok {
+			return frame
+		}
+		return payload
+	})
+}
+
+// decodeCopies decodes the copies of earlier frames in what an end sent.
+func decodeCopies(t testing.TB, k media.Keys, packets []sent) []int16 {
+	t.Helper()
+	return decodeEach(t, k, packets, func(payload []byte) []byte {
+		_, _, earlier, _ := profile.Split(payload)
+		return earlier
+	})
+}
+
+func decodeEach(t testing.TB, k media.Keys, packets []sent, part func(payload []byte) []byte) (pcm []int16) {
 	t.Helper()
 	ctx := opener(t, k)
 	d, err := codec.NewDecoder()
@@ -300,11 +319,11 @@ func decode(t testing.TB, k media.Keys, packets []sent) (pcm []int16) {
 		if err := p.Unmarshal(plain); err != nil {
 			t.Fatal(err)
 		}
-		payload := p.Payload
-		if _, frame, _, ok := profile.Split(payload); ok {
-			payload = frame
+		frame := part(p.Payload)
+		if frame == nil {
+			continue
 		}
-		n, err := d.Decode(&out, payload)
+		n, err := d.Decode(&out, frame)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -181,6 +181,10 @@ func TestMuteIsStrict(t *testing.T) {
 		if p := peak(decode(t, r.alice.keys, after)); p > -45 {
 			t.Errorf("after SetMuted(true) the sound peaks at %.1f dBFS", p)
 		}
+		copies := decodeCopies(t, r.alice.keys, after)
+		if p := peak(copies); len(copies) < 40*960 || p > -45 {
+			t.Errorf("after SetMuted(true) %d samples of copies peak at %.1f dBFS", len(copies), p)
+		}
 		r.alice.SetMuted(false)
 		time.Sleep(time.Second)
 		if p := peak(decode(t, r.alice.keys, r.alice.voice()[len(before)+len(after):])); p < -20 {

@@ -1,0 +1,148 @@
+package media
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"karat/media/device"
+)
+
+// TestCapture runs five minutes with a sound card and a call's clock that differ
+// as much as they may: nothing is missing after the first second, and nothing
+// piles up.
+func TestCapture(t *testing.T) {
+	for _, ppm := range []float64{-150, 0, 150} {
+		var c capture
+		const packet = 960
+		c.init(packet, 0)
+		start := time.Unix(1e9, 0)
+		block := make([]int16, device.FrameSamples)
+		out := make([]int16, packet)
+		every := time.Duration(float64(len(block)) * (1 + ppm/1e6) / 48000 * float64(time.Second))
+		pull := start.Add(every + settle) // as the sender does, after the first block
+		next, missing, most := start.Add(every), 0, 0
+		for range 15_000 {
+			for !next.After(pull) {
+				c.push(next, block)
+				next = next.Add(every)
+			}
+			got := c.pull(pull, out)
+			if pull.Sub(start) > time.Second {
+				missing += packet - got
+				most = max(most, c.n)
+			}
+			pull = pull.Add(20 * time.Millisecond)
+		}
+		t.Logf("%v ppm: %d samples missing in five minutes, at most %d waiting", ppm, missing, most)
+		if missing > packet/2 || most > device.FrameSamples+3*packet {
+			t.Errorf("%v ppm: %d samples missing in five minutes, at most %d waiting", ppm, missing, most)
+		}
+	}
+}
+
+func TestCaptureWipes(t *testing.T) {
+	var c capture
+	c.init(960, 0)
+	block := make([]int16, 960)
+	for i := range block {
+		block[i] = 1234
+	}
+	for range 20 {
+		c.push(time.Unix(1e9, 0), block)
+	}
+	c.pull(time.Unix(1e9, 0), make([]int16, 960))
+	c.wipe()
+	for i, v := range c.ring {
+		if v != 0 {
+			t.Fatalf("sample %d is still there", i)
+		}
+	}
+	if c.chunk != [device.FrameSamples]int16{} {
+		t.Error("the last chunk is still there")
+	}
+}
+
+// TestClock: each call's clock is off by its own amount, at most 50 ppm, and shows
+// what it makes last.
+func TestClock(t *testing.T) {
+	seen := make(map[int64]bool)
+	for range 100 {
+		c := newClock()
+		seen[c.skew] = true
+		d := c.lasts(time.Second) - time.Second
+		if d > 50*time.Microsecond || d < -50*time.Microsecond {
+			t.Fatalf("a second lasts %v more", d)
+		}
+		if off := c.reads(c.lasts(time.Hour)) - time.Hour; off > 50*time.Microsecond || off < -50*time.Microsecond {
+			t.Fatalf("after an hour of the call its clock is off by %v", off)
+		}
+	}
+	if len(seen) < 90 {
+		t.Errorf("100 calls have %d clocks", len(seen))
+	}
+}
+
+// TestRoomTone: what is sent while muted has the level of the room, and more of
+// the low than of the high if the room has; speech over the noise is not learnt.
+func TestRoomTone(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	tone := roomTone{random: rand.NewChaCha8([32]byte{1})}
+	low := 0.0
+	frame := make([]int16, 960)
+	var room float64
+	for n := range 200 {
+		room = 0
+		for i := range frame {
+			low += (r.NormFloat64()*300 - low) / 16
+			frame[i] = int16(low)
+			room += low * low
+			if n%3 != 0 { // somebody speaks two thirds of the time
+				frame[i] += int16(8000 * math.Sin(float64(i)/20))
+			}
+		}
+		tone.room.listen(frame)
+	}
+	room = math.Sqrt(room / 960)
+	var energy, slope float64
+	for range 50 {
+		tone.fill(frame)
+		for i, v := range frame {
+			energy += float64(v) * float64(v)
+			if i > 0 {
+				slope += float64(v-frame[i-1]) * float64(v-frame[i-1])
+			}
+		}
+	}
+	level := math.Sqrt(energy / 50 / 960)
+	if level < room/2 || level > room*2 {
+		t.Errorf("the room is at %.0f, its tone at %.0f", room, level)
+	}
+	if bright := slope / energy; bright > 0.5 { // 2 for white noise
+		t.Errorf("the room hums low, its tone has a brightness of %.2f", bright)
+	}
+}
+
+// TestRoomToneIsQuiet: a microphone that hears nothing but a loud tone from the
+// beginning teaches no more than quiet noise.
+func TestRoomToneIsQuiet(t *testing.T) {
+	tone := roomTone{random: rand.NewChaCha8([32]byte{1})}
+	frame := make([]int16, 960)
+	for range 200 {
+		for i := range frame {
+			frame[i] = int16(8000 * math.Sin(2*math.Pi*440*float64(i)/48000))
+		}
+		tone.room.listen(frame)
+	}
+	var energy float64
+	for range 50 {
+		tone.fill(frame)
+		for _, v := range frame {
+			energy += float64(v) * float64(v)
+		}
+	}
+	if level := 10 * math.Log10(energy/50/960/32768/32768); level > -48 || math.IsNaN(level) {
+		t.Errorf("room tone at %.1f dBFS", level)
+	}
+}
