@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -133,7 +134,7 @@ func TestTraces(t *testing.T) {
 				sorted = append(sorted, d)
 			}
 		}
-		sort.Slice(sorted, func(i, j int) bool { return sorted[i] < sorted[j] })
+		slices.Sort(sorted)
 		p95 := sorted[len(sorted)*95/100]
 		o := simulate(t, delays, 3)
 		t.Logf("%-10s: 95%% within %v; late %.2f%%, made up %.1f%%, mean delay %v, %+v", c.name, p95, o.late*100, o.concealed*100, o.delay.Round(ms), o.stats)
