@@ -99,7 +99,7 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // proxy starts a Kamailio for alice and bob.
 func (b *bench) proxy(ctx context.Context, algorithm string) (*lab.Kamailio, error) {
-	k, err := b.StartKamailio(ctx, algorithm, "alice", "bob")
+	k, err := b.StartKamailio(ctx, algorithm, "alice", "bob", "carol")
 	if err != nil {
 		return nil, err
 	}

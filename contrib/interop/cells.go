@@ -18,6 +18,7 @@ func cells() []cell {
 	all = append(all, peerCells()...)
 	all = append(all, karatCells()...)
 	all = append(all, linphoneCells()...)
+	all = append(all, controlCells()...)
 	all = append(all, refusalCells()...)
 	all = append(all, specCells()...)
 	all = append(all, natCells()...)
