@@ -24,9 +24,6 @@ const (
 	meanBurst = 3
 	// abreast is how many cells run at once; in each, all phones do.
 	abreast = 3
-	// repeats with other losses, whose results are averaged: which packets are
-	// lost matters more than small differences between phones.
-	repeats = 2
 )
 
 // cell is a condition of the line.
@@ -80,7 +77,7 @@ func measureQuality(ctx context.Context, o options) error {
 		if o.quick && !c.Quick {
 			continue
 		}
-		for run := range repeats {
+		for run := range o.repeats {
 			if o.quick && run > 0 || run > 0 && c.Line.Loss == 0 {
 				continue
 			}

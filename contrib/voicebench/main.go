@@ -34,6 +34,9 @@ type options struct {
 	karat               string
 	root, data, scratch string
 	inside              bool
+	// repeats of lossy cells with other losses, whose results are averaged: which
+	// packets are lost matters more than small differences between phones.
+	repeats int
 }
 
 // parts are what can be measured, in the order of the report.
@@ -85,6 +88,7 @@ func bench(ctx context.Context) error {
 	f := flag.NewFlagSet("voicebench", flag.ContinueOnError)
 	f.BoolVar(&o.quick, "quick", false, "a few minutes: less speech, fewer cells, fewer windows")
 	f.StringVar(&o.only, "only", "", "only these parts, comma separated: quality, delay, leak, echo; \"report\" measures nothing")
+	f.IntVar(&o.repeats, "repeats", 2, "calls for each lossy cell, each with other losses")
 	f.StringVar(&o.karat, "karat", "", "use this binary of Karat instead of building one")
 	f.StringVar(&o.root, "root", ".", "the repository")
 	f.StringVar(&o.data, "data", "build/voicebench", "where the figures are left")
@@ -138,7 +142,7 @@ func outside(ctx context.Context, o options) error {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, self, "-inside", "-scratch", scratch, "-karat", o.karat, "-root", o.root,
-		"-data", o.data, "-only", o.only, fmt.Sprintf("-quick=%v", o.quick))
+		"-data", o.data, "-only", o.only, fmt.Sprintf("-quick=%v", o.quick), fmt.Sprintf("-repeats=%d", o.repeats))
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 15 * time.Second // to end the phones
@@ -156,10 +160,28 @@ func measure(ctx context.Context, o options) error {
 		if o.only != "" && !strings.Contains(","+o.only+",", ","+p.name+",") {
 			continue
 		}
-		fmt.Printf("== %s\n", p.name)
+		before := busy()
+		fmt.Printf("== %s (load %.1f)\n", p.name, before)
 		if err := p.measure(ctx, o); err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
+		if err := o.keep("load-"+p.name, load{Before: before, After: busy()}); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// load is how many processes wanted a processor in the minute before a part and
+// at its end, those of the bench among them at its end.
+type load struct{ Before, After float64 }
+
+func busy() float64 {
+	b, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return 0
+	}
+	var minute float64
+	_, _ = fmt.Sscan(string(b), &minute) // nothing read is 0
+	return minute
 }
