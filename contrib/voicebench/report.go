@@ -59,7 +59,7 @@ func reportLoad(o options, b *strings.Builder) error {
 		}
 	}
 	if disturbed {
-		b.WriteString("\n**Other work ran on this machine during this run.** It delays phones that read files or sound cards by the clock, each call otherwise: the figures below are lower than they should be, and the phones cannot be told apart by small differences. Run it again on an idle machine.\n")
+		b.WriteString("\n**Other work ran on this machine during this run.** It delays phones that read files or sound cards by the clock, each call otherwise: figures are lower than they should be, and small differences mean nothing. Run it again on an idle machine.\n")
 	}
 	b.WriteString("\n")
 	return nil
@@ -72,6 +72,9 @@ func reportQuality(o options, dir string, b *strings.Builder) error {
 	}
 	mean := means(calls)
 	fmt.Fprintf(b, "## Quality under loss and jitter\n\n![Listening quality over loss](quality.png)\n\n")
+	if len(mean) < len(cells()) {
+		fmt.Fprintf(b, "This is a quick run: 16 s of speech, one call for each cell, %d cells of %d.\n\n", len(mean), len(cells()))
+	}
 	for _, m := range []struct {
 		name string
 		of   func(call) float64
