@@ -22,5 +22,6 @@ func cells() []cell {
 	all = append(all, refusalCells()...)
 	all = append(all, specCells()...)
 	all = append(all, natCells()...)
+	all = append(all, providerCells()...)
 	return all
 }

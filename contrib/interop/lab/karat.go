@@ -33,6 +33,8 @@ type KaratConfig struct {
 	RelayOnly, STUN bool
 	// Sound is its sound card; nil means files.
 	Sound *Sound
+	// Allow is what it knows not to be private, such as "provider".
+	Allow string
 }
 
 // Karat is a home of Karat: an account and a store that outlast its processes.
@@ -211,12 +213,19 @@ type KaratEvent struct {
 
 // Dial starts a call that ends by itself talk after the answer.
 func (k *Karat) Dial(ctx context.Context, uri string, talk time.Duration) (*KaratCall, error) {
-	return k.phone(ctx, "call", "--for", talk.String(), uri)
+	return k.phone(ctx, append([]string{"call", "--for", talk.String(), uri}, k.allowing()...)...)
+}
+
+func (k *Karat) allowing() []string {
+	if k.Allow == "" {
+		return nil
+	}
+	return []string{"--allow", k.Allow}
 }
 
 // Answer starts waiting for one call, and returns when it can be called.
 func (k *Karat) Answer(ctx context.Context) (*KaratCall, error) {
-	c, err := k.phone(ctx, "answer", "--auto", "--calls", "1")
+	c, err := k.phone(ctx, append([]string{"answer", "--auto", "--calls", "1"}, k.allowing()...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"karat/contrib/interop/lab"
+	"karat/contrib/interop/wiretap"
+)
+
+// readable is a call whose keys go through the signalling, because Karat's user
+// said so (--allow provider).
+type readable struct {
+	karatCalls bool
+	peer       string // baresip or linphone
+}
+
+// providerCells are calls with phones that know no ZRTP.
+func providerCells() []cell {
+	var all []cell
+	for _, r := range []readable{{true, "baresip"}, {false, "baresip"}, {true, "linphone"}, {false, "linphone"}} {
+		name := fmt.Sprintf("provider/karat-%s/sdes", r.peer)
+		if !r.karatCalls {
+			name = fmt.Sprintf("provider/%s-karat/sdes", r.peer)
+		}
+		all = append(all, cell{
+			name:   name,
+			proves: "with --allow provider both are heard over SRTP with keys of the signalling, no ZRTP is sent, the assay says that the provider can listen, and Karat exits 3",
+			limit:  callLimit, karat: true, run: r.run,
+		})
+	}
+	return all
+}
+
+// talker is the other phone.
+type talker interface {
+	listener
+	Call(uri string) error
+	Hangup() error
+}
+
+func (r readable) run(ctx context.Context, b *bench) error {
+	proxy, err := b.proxy(ctx, "MD5")
+	if err != nil {
+		return err
+	}
+	karatUser, peerUser, karatSays, peerSays := "alice", "bob", b.alice, b.bob
+	if !r.karatCalls {
+		karatUser, peerUser, karatSays, peerSays = "bob", "alice", b.bob, b.alice
+	}
+	peer, begin, err := r.startPeer(ctx, b, proxy, peerUser, peerSays)
+	if err != nil {
+		return err
+	}
+	karat, err := b.NewKarat(ctx, lab.KaratConfig{
+		Binary: b.karat, User: karatUser, Proxy: proxy, Transport: "tls", Speech: karatSays, Allow: "provider",
+	})
+	if err != nil {
+		return err
+	}
+	call, err := r.connect(ctx, proxy, karat, peerUser, peer)
+	if err != nil {
+		return err
+	}
+	if _, err := call.WaitEvent(ctx, "media"); err != nil {
+		return err
+	}
+	if err := begin(); err != nil {
+		return err
+	}
+	if !r.karatCalls {
+		if err := errors.Join(pause(ctx, talkTime), peer.Hangup()); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(exits(ctx, call, 3), r.judgeAssay(call), r.judgeWire(b)); err != nil {
+		return err
+	}
+	if r.karatCalls {
+		return b.bothHeard(call, peer)
+	}
+	return b.bothHeard(peer, call)
+}
+
+// startPeer starts the other phone; begin makes it speak once the call is up.
+func (r readable) startPeer(ctx context.Context, b *bench, proxy *lab.Kamailio, user, speech string) (talker, func() error, error) {
+	if r.peer == "baresip" {
+		p, err := b.StartBaresip(ctx, lab.BaresipConfig{User: user, MediaEncryption: "srtp-mand", Proxy: proxy, Transport: "udp", Speech: speech})
+		if err != nil {
+			return nil, nil, err
+		}
+		b.others = append(b.others, p.UDPPorts()...)
+		b.servers = append(b.servers, p.ControlPort)
+		return p, func() error { return nil }, nil
+	}
+	p, err := b.newLinphone(ctx, lab.LinphoneConfig{User: user, Encryption: "srtp", Mandatory: true, Proxy: proxy, Transport: "tls"})
+	if err != nil {
+		return nil, nil, err
+	}
+	return p, func() error { return errors.Join(p.Speak(speech), p.Record()) }, nil
+}
+
+func (r readable) connect(ctx context.Context, proxy *lab.Kamailio, karat *lab.Karat, peer string, p talker) (*lab.KaratCall, error) {
+	if r.karatCalls {
+		return karat.Dial(ctx, proxy.AOR(peer), talkTime)
+	}
+	call, err := karat.Answer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return call, p.Call(proxy.AOR(karat.User))
+}
+
+// judgeAssay: nobody is told that this was private.
+func (readable) judgeAssay(call *lab.KaratCall) error {
+	a, err := call.LastAssay()
+	if err != nil {
+		return err
+	}
+	if a.Private || call.Has("secure") {
+		return errors.New("karat called it private")
+	}
+	for _, p := range a.Promises {
+		if (p.ID == "default" || p.ID == "participants") && p.Verdict != "broken" {
+			return fmt.Errorf("karat says that %s is %s: %s", p.ID, p.Verdict, p.Why)
+		}
+	}
+	return nil
+}
+
+// judgeWire: encrypted voice, and no ZRTP beside it.
+func (readable) judgeWire(b *bench) error {
+	packets, err := b.stopWire()
+	if err != nil {
+		return err
+	}
+	sent, err := b.sentByKarat(packets)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		wiretap.Only(sent, wiretap.SIP, wiretap.KeepAlive, wiretap.RTP, wiretap.RTCP),
+		wiretap.LooksEncrypted(wiretap.Of(sent, wiretap.RTP)),
+	)
+}
