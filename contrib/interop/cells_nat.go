@@ -28,7 +28,13 @@ func natCells() []cell {
 			way: viaRelays,
 		}
 	}
+	linphone := cell{
+		name:   "nat/linphone-ice",
+		proves: "Karat and a Linphone with ICE, each behind a port-restricted router, find a way and agree on keys over it",
+		limit:  callLimit, karat: true, run: natLinphone,
+	}
 	return []cell{
+		linphone,
 		call("relay-only/udp", "both relay-only over UDP: nothing leaves either home but to the provider and the relay", relayed("udp")),
 		call("relay-only/tcp", "the caller's relay is reached over TCP", relayed("tcp")),
 		call("relay-only/tls", "the caller's relay is reached over TLS", relayed("tls")),
@@ -75,8 +81,17 @@ type natRun struct {
 
 func (c natCall) run(ctx context.Context, b *bench) error {
 	r := &natRun{natCall: c}
+	if err := r.build(ctx, b); err != nil {
+		return err
+	}
+	err := errors.Join(r.talk(ctx, b), r.stopWires())
+	return errors.Join(err, r.judge())
+}
+
+// build makes the homes, and the servers outside.
+func (r *natRun) build(ctx context.Context, b *bench) error {
 	var err error
-	if r.homes, err = nat.New(ctx, c.caller.router, c.answerer.router); err != nil {
+	if r.homes, err = nat.New(ctx, r.caller.router, r.answerer.router); err != nil {
 		return err
 	}
 	b.IP = nat.Server
@@ -93,13 +108,59 @@ func (c natCall) run(ctx context.Context, b *bench) error {
 		}
 		r.wires = append(r.wires, w)
 	}
-	err = r.talk(ctx, b)
+	return nil
+}
+
+func (r *natRun) stopWires() error {
+	var errs []error
 	for _, w := range r.wires {
-		packets, werr := w.Stop()
+		packets, err := w.Stop()
 		r.sent = append(r.sent, packets)
-		err = errors.Join(err, werr)
+		errs = append(errs, err)
 	}
-	return errors.Join(err, r.judge())
+	return errors.Join(errs...)
+}
+
+// natLinphone is a call with a phone whose ICE is another's work.
+func natLinphone(ctx context.Context, b *bench) error {
+	r := &natRun{natCall: natCall{caller: natPhone{nat.PortRestricted, "udp", false}, answerer: natPhone{nat.PortRestricted, "udp", false}}}
+	if err := r.build(ctx, b); err != nil {
+		return err
+	}
+	linphone, err := b.newLinphone(ctx, lab.LinphoneConfig{
+		User: "bob", Encryption: "zrtp", Mandatory: true, Proxy: r.proxy, Transport: "tls", STUN: r.relay,
+		IP: r.homes[1].Inside.String(), Wrap: r.homes[1].Wrap(), KeyAgreements: []string{"X255"}, SASTypes: []string{"B256"},
+	})
+	if err != nil {
+		return err
+	}
+	karat, err := r.phone(ctx, b, "alice", r.caller, r.homes[0], b.alice)
+	if err != nil {
+		return err
+	}
+	mark := linphone.Mark()
+	call, err := karat.Dial(ctx, r.proxy.AOR("bob"), natTalkTime)
+	if err != nil {
+		return err
+	}
+	met, err := bothSecure(ctx, call, linphone, mark)
+	if err != nil {
+		return err
+	}
+	b.noteAgreed(met.karat)
+	if err := errors.Join(linphone.Speak(b.bob), linphone.Record()); err != nil {
+		return err
+	}
+	if err := errors.Join(exits(ctx, call, 0), r.stopWires()); err != nil {
+		return err
+	}
+	// This Linphone has candidates for RTCP too, which a phone with rtcp-mux has
+	// not: it never ends its checks, and sends to the address of c= and m=, our
+	// relay's. So only our own way is judged.
+	if n := r.voiceTo(0, r.homes[1].Outside); n < enoughVoice {
+		return fmt.Errorf("%d packets of Karat's voice took the direct way", n)
+	}
+	return b.bothHeard(call, linphone)
 }
 
 // talk makes the call.

@@ -33,6 +33,8 @@ type LinphoneConfig struct {
 	// Proxy to register at over Transport; nil means direct calls over UDP.
 	Proxy     *Kamailio
 	Transport string
+	// STUN turns its ICE on, with this server; nil: off.
+	STUN *Coturn
 	// IP it binds to, if not the Lab's, and what runs it there.
 	IP   string
 	Wrap []string
