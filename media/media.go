@@ -56,7 +56,11 @@ func (k Keys) Wipe() {
 // Parameters are what signalling agreed on.
 type Parameters struct {
 	SendPT, ReceivePT, EventPT uint8
-	RTCPMux                    bool
+	// EventRate is the clock that durations of telephone events are told in;
+	// 0: the peer takes none. Their timestamps are on the voice's clock (RFC 4733,
+	// Section 2.2).
+	EventRate int
+	RTCPMux   bool
 }
 
 // Stats are counted since the beginning of the stream.

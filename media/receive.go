@@ -34,11 +34,12 @@ type receiver struct {
 	latched netip.AddrPort // the last address that proved genuine
 	heard   bool
 
-	self    uint32                          // our SSRC, and
-	clock   reporter                        // our clock, for what the peer reports on us
-	sources knownSources                    // of RTP
-	reports knownSources                    // of RTCP
-	source  source                          // the one that is played
+	self    uint32       // our SSRC, and
+	clock   reporter     // our clock, for what the peer reports on us
+	sources knownSources // of RTP
+	reports knownSources // of RTCP
+	source  source       // the one that is played
+	ear     keyEar
 	total   struct{ received, lost uint64 } // of the sources before it
 	buffer  *jitter.Buffer
 	header  rtp.Header
@@ -97,6 +98,12 @@ func (s *Stream) receive(now time.Time, fork path.Fork, from netip.AddrPort, b [
 	}
 	r.mu.Unlock()
 	s.count(v)
+	if v.pressed {
+		select {
+		case s.pressed <- v.key:
+		default:
+		}
+	}
 	if moved && fork != 0 {
 		s.cfg.Path.Authenticated(fork, from)
 	}
@@ -109,6 +116,8 @@ type verdict struct {
 	newest  bool          // it is ahead of all others, so its address is the peer's
 	rtt     time.Duration // measured by it, else 0
 	karat   bool          // it says that the peer is a Karat
+	key     byte          // a key of a telephone,
+	pressed bool          // if one was pressed
 }
 
 func (v verdict) genuine() bool { return v.outcome >= ignored }
@@ -190,7 +199,7 @@ func (r *receiver) takeVoice(now time.Time) verdict {
 		r.sources.add(h.SSRC)
 		r.total.received += uint64(r.source.received)
 		r.total.lost += uint64(r.source.lost())
-		r.source = source{ssrc: h.SSRC}
+		r.source, r.ear = source{ssrc: h.SSRC}, keyEar{}
 		r.buffer.Reset()
 	}
 	// Only a source that was never heard takes over: two that alternate would
@@ -199,6 +208,10 @@ func (r *receiver) takeVoice(now time.Time) verdict {
 		return verdict{outcome: ignored}
 	}
 	newest := r.source.note(now, h.SequenceNumber, h.Timestamp)
+	if r.params.EventRate > 0 && h.PayloadType == r.params.EventPT {
+		code, fresh := r.ear.hear(h.Timestamp, r.packet.Payload)
+		return verdict{outcome: ignored, newest: newest, key: code, pressed: fresh}
+	}
 	if h.PayloadType != r.params.ReceivePT || !r.put(now, h, r.packet.Payload) {
 		return verdict{outcome: ignored, newest: newest} // telephone events, comfort noise, garbage
 	}

@@ -47,6 +47,15 @@ func (s *sealer) init(ctx *srtp.Context, ssrc uint32, payloadType uint8) {
 // pass moves the time of the next packet on, by so many samples.
 func (s *sealer) pass(samples int64) { s.header.Timestamp += uint32(samples) }
 
+// sealEvent makes the packet of a telephone event, between those of voice.
+func (s *sealer) sealEvent(e event, payloadType uint8) ([]byte, error) {
+	voice := s.header
+	s.header.PayloadType, s.header.Timestamp, s.header.Marker = payloadType, e.timestamp, e.marker
+	b, err := s.seal(copy(s.payload(eventBytes), e.payload[:]))
+	s.header.PayloadType, s.header.Timestamp, s.header.Marker = voice.PayloadType, voice.Timestamp, voice.Marker
+	return b, err
+}
+
 // payload is where the next payload of so many bytes is to be written.
 func (s *sealer) payload(n int) []byte { return s.plain[rtpHeader : rtpHeader+n] }
 

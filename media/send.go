@@ -56,6 +56,10 @@ type sender struct {
 	spare2  [profile.MaxFrame]byte   // the same, of the size that is sent twice
 	reports reporter
 	level   atomic.Uint64 // of the microphone; bits of a float64
+
+	keys      keypad
+	eventPT   uint8
+	eventRate int
 }
 
 // encoded is one encoded frame, and whether there is voice in it.
@@ -84,12 +88,23 @@ func (o *sender) arm(ctx *srtp.Context, ssrc uint32, p Parameters, reports repor
 	defer o.mu.Unlock()
 	o.seal.init(ctx, ssrc, p.SendPT)
 	o.reports = reports
+	o.eventPT, o.eventRate = p.EventPT, p.EventRate
+}
+
+func (o *sender) press(codes []byte) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.eventRate == 0 {
+		return ErrNoEvents
+	}
+	return o.keys.press(codes)
 }
 
 func (o *sender) renegotiate(p Parameters) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.seal.header.PayloadType = p.SendPT
+	o.eventPT, o.eventRate = p.EventPT, p.EventRate
 }
 
 // prepare encodes the spare frames of room tone, before the goroutine runs.
@@ -254,6 +269,11 @@ func (s *Stream) emit(b []byte, count *atomic.Uint64) {
 // caller holds mu.
 func (o *sender) sealReady() ([]byte, error) {
 	p := o.profile
+	if e, ok := o.keys.next(o.seal.header.Timestamp, o.eventRate, p.Samples); ok {
+		b, err := o.seal.sealEvent(e, o.eventPT)
+		o.seal.pass(int64(p.Samples))
+		return b, err
+	}
 	payload := o.seal.payload(p.Bytes)
 	if o.ready.twice {
 		p.Join(payload, o.allowed(&o.ready), o.allowed(&o.earlier[p.Back-1]))

@@ -36,6 +36,7 @@ type Stream struct {
 	stopping chan struct{} // closed by Stop
 	closing  chan struct{} // closed by Close
 	heard    chan struct{} // closed at the first genuine packet
+	pressed  chan byte     // keys of the peer; what nobody fetches is dropped
 
 	mu      sync.Mutex // guards: keys, armed, started, stopped, closed, failure
 	keys    Keys
@@ -74,6 +75,7 @@ func New(cfg Config) (*Stream, error) {
 		stopping: make(chan struct{}),
 		closing:  make(chan struct{}),
 		heard:    make(chan struct{}),
+		pressed:  make(chan byte, maxKeys),
 	}
 	if cfg.Profile == nil {
 		s.cfg.Profile = &profile.Standard
@@ -190,6 +192,13 @@ func (s *Stream) Close() error {
 	s.keys.Wipe()
 	return err
 }
+
+// PressKeys sends keys of a telephone, 0 to 9, 10 for *, 11 for #, one after the
+// other in place of voice (RFC 4733). It returns at once.
+func (s *Stream) PressKeys(codes []byte) error { return s.out.press(codes) }
+
+// Keys are the keys that the peer pressed, each once.
+func (s *Stream) Keys() <-chan byte { return s.pressed }
 
 // FirstAuthenticated is closed at the first SRTP packet that proved genuine.
 func (s *Stream) FirstAuthenticated() <-chan struct{} { return s.heard }

@@ -183,6 +183,8 @@ func (c *call) loop() {
 				c.session.ReceivedSRTP(time.Now())
 				c.serveKeys()
 			}
+		case code := <-c.keys():
+			c.hearKey(code)
 		case <-c.way:
 			c.beginKeys()
 		case <-timer.C:
@@ -260,6 +262,14 @@ func (c *call) hearUser(m message) {
 	case replaced:
 		c.leave("another call took the place of this one")
 	}
+}
+
+// keys of the peer; nil while there is no stream.
+func (c *call) keys() <-chan byte {
+	if c.stream == nil {
+		return nil
+	}
+	return c.stream.Keys()
 }
 
 func (c *call) emit(ev Event) { c.phone.emit(ev) }

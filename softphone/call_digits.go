@@ -13,17 +13,19 @@ const telephoneKeys = "0123456789*#"
 // Errors of Phone.Digits.
 var (
 	ErrDigits   = errors.New("a telephone has the keys 0 to 9, * and #")
-	ErrNoDigits = errors.New("keys cannot be sent in this call: they would have to go in the signalling, where everybody on the way reads them, and --dtmf-info was not given")
+	ErrNoDigits = errors.New("keys cannot be sent in this call: the other phone takes none in its voice stream, so they would have to go in the signalling, where everybody on the way reads them, and --dtmf-info was not given")
 )
 
-// sendDigits sends keys of a telephone. In the signalling they go only where the
-// user asked for it: a menu's keys are account numbers and codes, too.
+// sendDigits sends keys of a telephone: inside the encrypted voice (RFC 4733). In
+// the signalling they go only where the user asked for it: a menu's keys are account numbers and codes, too.
 func (c *call) sendDigits(keys string) {
 	switch {
 	case !c.up():
 		c.emit(Notice{Head: c.head(), Text: "Keys can be sent in a call that is up."})
 	case keys == "" || strings.Trim(keys, telephoneKeys) != "":
 		c.emit(Notice{Head: c.head(), Text: sentence(ErrDigits)})
+	case !c.phone.cfg.DigitsInSignalling && c.voice == voiceOpen && c.stream.PressKeys(keyCodes(keys)) == nil:
+		// inside the encrypted voice
 	case !c.phone.cfg.DigitsInSignalling:
 		c.emit(Notice{Head: c.head(), Text: sentence(ErrNoDigits)})
 	default:
@@ -33,6 +35,21 @@ func (c *call) sendDigits(keys string) {
 				return
 			}
 		}
+	}
+}
+
+// keyCodes are the events of keys (RFC 4733, Section 3.2).
+func keyCodes(keys string) (codes []byte) {
+	for _, k := range keys {
+		codes = append(codes, byte(strings.IndexRune(telephoneKeys, k)))
+	}
+	return codes
+}
+
+// hearKey tells of a key that the other end pressed.
+func (c *call) hearKey(code byte) {
+	if int(code) < len(telephoneKeys) {
+		c.emit(Notice{Head: c.head(), Text: "The other end pressed " + telephoneKeys[code:code+1] + "."})
 	}
 }
 

@@ -24,7 +24,7 @@ func (c *call) parameters() media.Parameters {
 		SendPT: uint8(c.agreed.OpusPT), ReceivePT: uint8(c.agreed.ReceivePT), RTCPMux: c.agreed.RTCPMux,
 	}
 	if c.agreed.EventPT >= 0 {
-		p.EventPT = uint8(c.agreed.EventPT)
+		p.EventPT, p.EventRate = uint8(c.agreed.EventPT), c.agreed.EventRate
 	}
 	return p
 }

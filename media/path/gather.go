@@ -85,7 +85,7 @@ func reflexive(ctx context.Context, conn packetConn, network, hostPort string) (
 	if err != nil {
 		return server, mapped, err
 	}
-	defer conn.SetReadDeadline(time.Time{})
+	defer func() { _ = conn.SetReadDeadline(time.Time{}) }() // it took one before
 	for wait := stunTimeout; ctx.Err() == nil; wait *= 2 {
 		if _, err := conn.WriteToUDPAddrPort(request, server); err != nil {
 			return server, mapped, fmt.Errorf("path: ask the STUN server: %w", err)

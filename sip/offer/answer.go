@@ -110,7 +110,7 @@ func (d Description) negotiated(l Local, receivePT int) (Negotiated, error) {
 	ours := l.Direction.narrowed(d.Direction)
 	n := Negotiated{
 		Remote: d.Address,
-		OpusPT: d.OpusPT, ReceivePT: receivePT, EventPT: d.EventPT,
+		OpusPT: d.OpusPT, ReceivePT: receivePT, EventPT: d.EventPT, EventRate: d.EventRate,
 		RTCPMux: d.RTCPMux,
 		Send:    ours.sends(), Receive: ours.receives(),
 		RemoteZRTPHashes: slices.Clone(d.ZRTPHashes),

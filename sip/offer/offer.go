@@ -129,6 +129,7 @@ type Negotiated struct {
 	// OpusPT is the payload type we send with; ReceivePT the one we listen to.
 	OpusPT, ReceivePT int
 	EventPT           int // -1: none
+	EventRate         int // its clock
 	RTCPMux           bool
 	ICE               *ICE  // the peer's; nil: packets go to Remote without checks
 	SDES              *SDES // keys from the signalling; nil: ZRTP's

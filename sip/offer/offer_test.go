@@ -86,7 +86,7 @@ func TestOwnOfferAnsweredByUs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	same := Negotiated{OpusPT: 96, ReceivePT: 96, EventPT: 101, RTCPMux: true, Send: true, Receive: true, PTime: 20}
+	same := Negotiated{OpusPT: 96, ReceivePT: 96, EventPT: 101, EventRate: 48000, RTCPMux: true, Send: true, Receive: true, PTime: 20}
 	wantBob, wantAlice := same, same
 	wantBob.Remote, wantBob.RemoteZRTPHashes = alice.Address, []string{hashA}
 	wantAlice.Remote, wantAlice.RemoteZRTPHashes = bob.Address, []string{hashB}
