@@ -139,13 +139,6 @@ func (p *ICE) Describe() Description {
 	return p.latest().describe()
 }
 
-// Restarting tells whether Restart waits for the peer's answer.
-func (p *ICE) Restarting() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.pending != nil
-}
-
 // latest is the generation that an offer speaks of. The caller holds mu.
 func (p *ICE) latest() *generation {
 	if p.pending != nil {
