@@ -109,7 +109,10 @@ func CheckSTUN(hostPort string) error {
 }
 
 // allocation is an address of ours at a relay (RFC 8656): a packetConn whose
-// socket is the one connection to the relay.
+// socket is the one connection to the relay. pion/turn allocates for each packet,
+// which nothing here can help: measured once through coturn 4.6, 15 times and 496
+// bytes to send one packet and to receive one (BenchmarkICE has its own server
+// beside), where a path without relay allocates nothing.
 type allocation struct {
 	net.PacketConn // as pion/turn relays
 	client         *turn.Client
