@@ -76,6 +76,9 @@ func (c *call) hearKeys(ev zrtp.Event) {
 		}
 	case zrtp.Secure:
 		c.becomeSecure(ev)
+	case zrtp.Silent:
+		c.facts.NoHello = true
+		c.decideVoice()
 	case zrtp.Failed:
 		c.keysFailed(ev)
 	}
@@ -94,8 +97,6 @@ func mediaKeys(k zrtp.Keys) media.Keys {
 // keysFailed ends a call whose keys could not be agreed on.
 func (c *call) keysFailed(ev zrtp.Failed) {
 	switch {
-	case errors.Is(ev.Err, zrtp.ErrNoHello):
-		c.facts.NoHello = true
 	case errors.Is(ev.Err, zrtp.ErrHelloHash):
 		c.facts.HashMismatch = true
 	default:

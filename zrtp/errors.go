@@ -9,8 +9,6 @@ import (
 
 // What Failed.Err may wrap.
 var (
-	// ErrNoHello: nothing that could be called ZRTP came from the other end.
-	ErrNoHello = errors.New("zrtp: the other end did not answer with ZRTP")
 	// ErrHelloHash: the Hello is not the one that signalling announced.
 	ErrHelloHash = errors.New("zrtp: the Hello is not the one that was announced in signalling")
 	// ErrMessageMAC: a message was altered on its way, which its sender proved

@@ -3,6 +3,7 @@ package zrtp
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -27,6 +28,9 @@ import (
 // the CRC; time passes while packets are under way; a direction dies for good;
 // an attacker injects any packet that he saw, in this call or in an earlier one
 // of the same two phones, at either end; SRTP overtakes Conf2ACK.
+//
+// In the pair that may go clear, either end also asks for it once, and either then
+// makes the call secure again.
 //
 // What must hold: see world.fault and world.stuck. What it does not show: what
 // more faults would do, and an attacker who computes messages of his own; for
@@ -66,6 +70,9 @@ type player struct {
 	started bool
 	agreed  *KeysAgreed
 	secure  *Secure
+	stream  *StreamSecure // in the place of secure, or after it
+	cleared int
+	silent  bool
 	failed  *Failed
 	alarmed bool
 	fault   string // what it did that it must not
@@ -115,6 +122,7 @@ type world struct {
 	sawSum [16]byte    // of all of them, in whatever order
 	memo   *memo
 	faults int  // how many are left
+	clear  bool // the two may go clear, once
 	known  bool // the two share a secret
 	hack   func(end int, s *Session)
 	body   *anatomy
@@ -218,8 +226,8 @@ func (p *player) hear(event Event) {
 	}
 	switch e := event.(type) {
 	case KeysAgreed:
-		if p.agreed != nil || p.secure != nil {
-			p.fault = "KeysAgreed twice, or after Secure"
+		if p.agreed != nil {
+			p.fault = "KeysAgreed twice"
 		}
 		p.agreed = &e
 	case Secure:
@@ -227,11 +235,24 @@ func (p *player) hear(event Event) {
 			p.fault = "Secure twice, or before KeysAgreed"
 		}
 		p.secure = &e
+	case StreamSecure:
+		if p.agreed == nil || p.stream != nil {
+			p.fault = "StreamSecure twice, or before KeysAgreed"
+		}
+		p.stream = &e
+	case Cleared:
+		if p.secure == nil || p.cleared > 0 {
+			p.fault = "Cleared twice, or before Secure"
+		}
+		p.cleared++
+		p.agreed = nil // the keys are gone
 	case Failed:
-		if p.secure != nil {
+		if p.secure != nil && p.cleared == 0 {
 			p.fault = "Failed after Secure"
 		}
 		p.failed = &e
+	case Silent:
+		p.silent = true
 	case Mismatch:
 		p.alarmed = true
 	case PeerHello:
@@ -276,6 +297,28 @@ func (w *world) free() (moves []move) {
 	if quiet && !w.next().IsZero() {
 		moves = append(moves, move{"time passes", 0, (*world).tick})
 	}
+	return append(moves, w.buttons()...)
+}
+
+// buttons are what the users do who may go clear: any of them asks for it as long as
+// nobody has, and then for the way back.
+func (w *world) buttons() (moves []move) {
+	if !w.clear {
+		return nil
+	}
+	nobody := w.ends[0].cleared+w.ends[1].cleared == 0
+	for i, p := range w.ends {
+		switch {
+		case nobody && p.session.state == stateSecure && w.ends[1-i].session.state == stateSecure:
+			moves = append(moves, move{fmt.Sprintf("%d goes clear", i), 0, func(w *world) {
+				w.act(i, "goes clear", [16]byte{}, func(s *Session) { _ = s.GoClear(w.now) })
+			}})
+		case p.session.state == stateClear && p.stream == nil:
+			moves = append(moves, move{fmt.Sprintf("%d goes secure", i), 0, func(w *world) {
+				w.act(i, "goes secure", [16]byte{}, func(s *Session) { _ = s.GoSecure(w.now) })
+			}})
+		}
+	}
 	return moves
 }
 
@@ -294,7 +337,7 @@ func (w *world) disturbed(early bool) (moves []move) {
 		if !w.dead[i] {
 			moves = append(moves, move{fmt.Sprintf("the way to %d dies", i), 1, func(w *world) { w.dead[i], w.way[i] = true, nil }})
 		}
-		if w.ends[1-i].secure != nil && w.ends[i].session.state == stateConfirm2 {
+		if w.ends[1-i].confirmed() && w.ends[i].session.state == stateConfirm2 {
 			moves = append(moves, move{fmt.Sprintf("SRTP arrives at %d", i), 1, func(w *world) {
 				w.act(i, "SRTP", [16]byte{}, func(s *Session) { s.ReceivedSRTP(w.now) })
 			}})
@@ -383,7 +426,9 @@ func sessionAnatomy() *anatomy {
 func (p *player) digest(w *world) [32]byte {
 	d := digest{out: make([]byte, 0, 4<<10), anatomy: w.body}
 	d.value(reflect.ValueOf(p.session))
-	for _, b := range []bool{p.started, p.agreed != nil, p.secure != nil, p.failed != nil, p.alarmed} {
+	for _, b := range []bool{
+		p.started, p.agreed != nil, p.secure != nil, p.stream != nil, p.cleared > 0, p.silent, p.failed != nil, p.alarmed,
+	} {
 		d.truth(b)
 	}
 	if p.agreed != nil {
@@ -419,14 +464,18 @@ func (w *world) fault() string {
 		switch deadline := p.session.Deadline(); {
 		case p.fault != "":
 			return fmt.Sprintf("%d: %s", i, p.fault)
-		case p.session.state.exchanging() && (deadline.IsZero() || deadline.Sub(w.now) > longestWait):
+		case p.session.state.exchanging() && p.session.state != stateSilent && (deadline.IsZero() || deadline.Sub(w.now) > longestWait):
 			return fmt.Sprintf("%d waits in %v without a timer", i, p.session.state)
 		case w.known && p.alarmed:
 			return fmt.Sprintf("%d: a false alarm: the two share a secret", i)
 		}
 	}
-	if a.agreed != nil && b.agreed != nil && !sameKeys(a.agreed.Keys, b.agreed.Keys) {
+	// Who has gone clear has no keys; the other may not know yet.
+	if a.agreed != nil && b.agreed != nil && a.cleared == b.cleared && !sameKeys(a.agreed.Keys, b.agreed.Keys) {
 		return "different keys"
+	}
+	if a.stream != nil && b.stream != nil && a.stream.Role == b.stream.Role {
+		return "equal roles"
 	}
 	if a.secure != nil && b.secure != nil {
 		return differ(*a.secure, *b.secure)
@@ -459,10 +508,14 @@ func differ(a, b Secure) string {
 	return ""
 }
 
-// stuck is what no end of a walk may show: each end is secure or has failed.
+// confirmed tells whether an end says that its keys are confirmed.
+func (p *player) confirmed() bool { return p.secure != nil || p.stream != nil }
+
+// stuck is what no end of a walk may show: each end is secure, has failed, or has said
+// that it hears nothing.
 func (w *world) stuck() string {
 	for i, p := range w.ends {
-		if p.secure == nil && p.failed == nil {
+		if !p.confirmed() && p.failed == nil && !p.silent {
 			return fmt.Sprintf("%d is stuck in %v", i, p.session.state)
 		}
 	}
@@ -527,7 +580,7 @@ func (x *explorer) conclude(w *world) {
 	}
 	secure := 0
 	for _, p := range w.ends {
-		if p.secure != nil {
+		if p.confirmed() && p.failed == nil {
 			secure++
 		}
 	}
@@ -540,12 +593,15 @@ func (x *explorer) report(w *world, fault string) { x.found = fault + w.story() 
 func (p pair) walk(t *testing.T, faults int, past []letter, hack func(int, *Session)) *explorer {
 	t.Helper()
 	a, b := p.ends()
-	w := &world{now: epoch, faults: faults, known: share(a, b), hack: hack, body: sessionAnatomy(), memo: newMemo()}
+	w := &world{now: epoch, faults: faults, clear: p.clear, known: share(a, b), hack: hack, body: sessionAnatomy(), memo: newMemo()}
 	for _, l := range past {
 		w.see(l)
 	}
 	for i, cfg := range []Config{a, b} {
 		w.ends[i] = &player{session: newEnd(t, "", cfg).Session}
+	}
+	if p.first != nil {
+		p.first(w.ends[0].session, w.ends[1].session)
 	}
 	if p.announced {
 		for i, e := range w.ends {
@@ -566,9 +622,16 @@ func (p pair) earlierCall(t *testing.T) (letters []letter) {
 	a, b := p.ends()
 	a.Rand, b.Rand = testRand(101), testRand(102)
 	l := newLink(t, a, b)
+	if p.first != nil {
+		p.first(l.a.Session, l.b.Session)
+	}
 	l.start()
 	l.run(time.Second)
-	l.wantSecure()
+	if p.first == nil {
+		l.wantSecure()
+	} else {
+		l.wantStream()
+	}
 	for _, e := range []*end{l.a, l.b} {
 		for _, pkt := range e.sent {
 			next := newLetter(pkt)
@@ -582,6 +645,9 @@ func (p pair) earlierCall(t *testing.T) (letters []letter) {
 
 // share tells whether two phones share a secret.
 func share(a, b Config) bool {
+	if a.Retained == nil || b.Retained == nil {
+		return false
+	}
 	ofB, knowsB := a.Retained(b.ZID)
 	ofA, knowsA := b.Retained(a.ZID)
 	return knowsA && knowsB && ofA.RS1.Equal(ofB.RS1)
@@ -591,6 +657,9 @@ func share(a, b Config) bool {
 type pair struct {
 	ends      func() (a, b Config)
 	announced bool // both Hellos, in signalling
+	clear     bool // the users may go clear
+	// first joins the two to a first stream.
+	first func(a, b *Session)
 	// fewer faults than others have: its walks are long.
 	fewer int
 }
@@ -611,6 +680,49 @@ func explored(t *testing.T) map[string]pair {
 		"announced, responder": {ends: inRole(t, Responder, quick, true), announced: true},
 		"KEM, initiator":       {ends: inRole(t, Initiator, strong, true), announced: true, fewer: 1},
 		"KEM, responder":       {ends: inRole(t, Responder, strong, false), fewer: 1},
+		"Preshared":            {ends: preshare(inRole(t, Initiator, quick, true)), fewer: 1},
+		"Multistream":          {ends: further, first: joined(t, quick), fewer: 1},
+		"clear":                {ends: allowClear(inRole(t, Initiator, quick, false)), clear: true, fewer: 1},
+	}
+}
+
+// preshare lets two who know each other go without a key agreement.
+func preshare(ends func() (a, b Config)) func() (a, b Config) {
+	return func() (a, b Config) {
+		a, b = ends()
+		a.Preshared, b.Preshared = true, true
+		a.Retained, b.Retained = remembers(verified()), remembers(verified())
+		return a, b
+	}
+}
+
+func allowClear(ends func() (a, b Config)) func() (a, b Config) {
+	return func() (a, b Config) {
+		a, b = ends()
+		a.AllowClear, b.AllowClear = true, true
+		return a, b
+	}
+}
+
+// further are two ends of a further stream.
+func further() (a, b Config) {
+	a, b = configs()
+	a.Algorithms = Algorithms{KeyAgreements: []string{"X255"}, Hashes: []string{"S256"}}
+	b.Algorithms = a.Algorithms
+	return furtherConfig(a, 1), furtherConfig(b, 1)
+}
+
+// joined makes a first stream, and joins two ends to it: each pair of them with a
+// memory of nonces of its own, for the walks must not know of each other.
+func joined(t *testing.T, algorithms Algorithms) func(a, b *Session) {
+	return func(a, b *Session) {
+		t.Helper()
+		x, y := multistreamConfigs()
+		x.Algorithms, y.Algorithms = algorithms, algorithms
+		first := firstStream(t, x, y)
+		if err := errors.Join(a.Join(epoch, sessionKey(t, first.a)), b.Join(epoch, sessionKey(t, first.b))); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -43,7 +43,8 @@ func (s *Session) fail(now time.Time, fault *ProtocolError) {
 		return
 	}
 	s.abandon(Failed{Err: fault})
-	s.request(now, wire.Error{Code: wire.ErrorCode(fault.Code)}.Append(nil))
+	s.parting = wire.Error{Code: wire.ErrorCode(fault.Code)}.Append(nil)
+	s.request(now, s.parting)
 }
 
 // abandon ends the session.

@@ -139,7 +139,7 @@ func (s *Session) receiveHello(now time.Time, ssrc uint32, msg []byte) error {
 		}
 		return nil // only the first Hello counts, and its repetitions
 	}
-	if s.state != stateHello {
+	if s.state != stateHello && s.state != stateSilent {
 		return errUnused
 	}
 	hello, err := wire.ParseHello(msg)
@@ -204,7 +204,10 @@ func (s *Session) meet(now time.Time, p peer) {
 	if s.acked.acked && s.acked.ssrc == p.ssrc {
 		return
 	}
-	if s.acked.acked { // by someone else
+	if s.state == stateSilent {
+		s.helloEnd = now.Add(helloSchedule.span())
+	}
+	if s.acked.acked || s.state == stateSilent { // by someone else, or given up
 		s.acked = ackedBy{}
 		s.helloTimer = newRetransmission(now, s.hello, helloSchedule)
 	}

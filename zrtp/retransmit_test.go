@@ -64,11 +64,17 @@ func TestHelloSchedule(t *testing.T) {
 		t.Fatalf("the test itself is wrong: %v", want)
 	}
 	wantTimes(t, "Hello", *sent, want)
-	if f := l.wantFailed(l.a); !errors.Is(f.Err, ErrNoHello) || f.ByPeer {
-		t.Errorf("failed with %+v", f)
-	}
+	l.wantSilent(l.a)
 	if !l.a.Deadline().IsZero() {
 		t.Error("a timer runs on")
+	}
+}
+
+// wantSilent checks that an end has heard nothing and said so.
+func (l *link) wantSilent(e *end) {
+	l.t.Helper()
+	if _, ok := find[Silent](e); !ok || len(e.events) != 1 || e.state != stateSilent {
+		l.t.Error(e.story())
 	}
 }
 
@@ -86,7 +92,7 @@ func TestHelloScheduleExtended(t *testing.T) {
 		t.Fatalf("the test itself is wrong: %v", want)
 	}
 	wantTimes(t, "Hello", *sent, want)
-	l.wantFailed(l.a)
+	l.wantSilent(l.a)
 }
 
 // Section 6: HelloACK ends the repetitions.
@@ -100,7 +106,7 @@ func TestHelloACKSilencesHello(t *testing.T) {
 	l.inject(l.a, packet(b.SSRC, wire.HelloACK{}), 0)
 	l.run(10 * time.Second)
 	wantTimes(t, "Hello", *sent, []int{0, 50})
-	l.wantFailed(l.a) // nobody's Hello came
+	l.wantSilent(l.a) // nobody's Hello came
 }
 
 // The peer's first Hello is answered by ours at once: the peer may have begun to
@@ -336,4 +342,96 @@ func raw(msg []byte) wire.Message {
 		panic(err)
 	}
 	return m
+}
+
+// Section 6: a Commit that comes 30 s late is still accepted, whoever makes it, and
+// whatever is lost again.
+func TestLateHello(t *testing.T) {
+	for lost := range 6 {
+		for _, offered := range []Algorithms{withoutKEM(), DefaultAlgorithms()} {
+			a, b := configs()
+			a.Algorithms, b.Algorithms = offered, offered
+			l := newLink(t, a, b)
+			l.a.Start(l.now)
+			l.filter = func(*end, int, []byte) []arrival { return nil }
+			l.drain(l.a)
+			l.run(30 * time.Second)
+			if count[Silent](l.a) != 1 || !l.next().IsZero() {
+				t.Fatalf("%s", l.a.story())
+			}
+			sent := len(l.a.sent)
+			l.filter = func(from *end, n int, pkt []byte) []arrival {
+				if from == l.a && n <= sent+lost {
+					return nil
+				}
+				return []arrival{{pkt: pkt}}
+			}
+			l.b.Start(l.now)
+			l.drain(l.b)
+			l.run(10 * time.Second)
+			l.wantSecure()
+		}
+	}
+}
+
+// A Hello that is late and false is doubted as an early one is, and does not keep the
+// true one away.
+func TestLateFalseHello(t *testing.T) {
+	for _, thenTrue := range []bool{true, false} {
+		a, b := classicalConfigs()
+		l := newLink(t, a, b)
+		l.a.Start(l.now)
+		l.filter = func(*end, int, []byte) []arrival { return nil }
+		l.drain(l.a)
+		l.run(30 * time.Second)
+		l.filter = nil
+		h := parseHello(t, l.b.Session)
+		h.Version = "0.90"
+		l.inject(l.a, packet(b.SSRC, h), 0)
+		l.run(0)
+		if thenTrue {
+			l.b.Start(l.now)
+			l.drain(l.b)
+			l.run(10 * time.Second)
+			l.wantSecure()
+			continue
+		}
+		l.run(10 * time.Second)
+		wantCode(t, l.wantFailed(l.a), wire.CodeVersion)
+	}
+}
+
+// Where Hellos were exchanged and nothing follows, the exchange fails when its timers
+// are spent. A Commit 30 s after that is told so, once each time.
+func TestCommitAfterTheEnd(t *testing.T) {
+	a, b := classicalConfigs()
+	l := newLink(t, a, b)
+	var late [][]byte
+	l.filter = func(from *end, _ int, pkt []byte) []arrival {
+		if from == l.b && messageType(pkt) == wire.TypeCommit {
+			late = append(late, pkt)
+			return nil
+		}
+		if from == l.a && (messageType(pkt) == wire.TypeCommit || messageType(pkt) == wire.TypeError) {
+			return nil
+		}
+		return []arrival{{pkt: pkt}}
+	}
+	l.start()
+	l.run(60 * time.Second)
+	f := l.wantFailed(l.a)
+	wantCode(t, f, wire.CodeTimeout)
+	l.filter = nil
+	for range 2 {
+		n := len(l.a.sent)
+		l.inject(l.a, late[0], 0)
+		l.run(0)
+		p, _ := wire.ParsePacket(l.a.sent[n])
+		if e, err := wire.ParseError(p.Message); err != nil || e.Code != wire.CodeTimeout || len(l.a.sent) != n+1 {
+			t.Fatalf("answered %v: %s", l.a.types()[n:], l.a.story())
+		}
+	}
+	if count[Failed](l.a) != 1 {
+		t.Error(l.a.story())
+	}
 }

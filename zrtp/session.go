@@ -43,7 +43,8 @@ type Session struct {
 	helloExtended bool
 	acked         ackedBy
 	doubt         doubt
-	kemSpent      int // see kemBudget
+	parting       []byte // our Error, once the exchange has failed
+	kemSpent      int    // see kemBudget
 
 	// longMessage is our last message that needed fragments, and messageID its
 	// number: its repetitions have the same.
@@ -214,6 +215,10 @@ func (s *Session) receive(now time.Time, ssrc uint32, msg []byte) {
 
 // step gives a message of the exchange to the state that waits for it.
 func (s *Session) step(now time.Time, msg []byte) {
+	if s.state == stateFailed && s.parting != nil {
+		s.transmit(s.parting) // who begins late is told once more
+		return
+	}
 	if s.x.answers(msg) {
 		// RFC 6189, Section 6: Only the initiator performs retransmissions. The
 		// responder repeats its answer when the question is repeated.
@@ -246,7 +251,7 @@ func (s *Session) wait(now time.Time, msg []byte) (state, error) {
 		return s.waitConf2ACK(now, msg)
 	case stateClear:
 		return s.waitGoSecure(now, msg)
-	case stateIdle, stateHello, stateSecure, stateClearing, stateFailed, stateClosed:
+	case stateIdle, stateHello, stateSilent, stateSecure, stateClearing, stateFailed, stateClosed:
 		return s.state, errUnused
 	}
 	return s.state, errUnused
@@ -288,7 +293,7 @@ func (s *Session) Advance(now time.Time) {
 	case reached(now, s.patience):
 		s.timeout(now)
 	case s.state == stateHello && reached(now, s.helloEnd):
-		s.abandon(Failed{Err: ErrNoHello})
+		s.fallSilent()
 	case s.state == stateHelloACK && !s.waitsForKey() && reached(now, s.helloEnd):
 		s.timeout(now)
 	}
@@ -302,6 +307,18 @@ func (s *Session) Deadline() time.Time {
 		helloEnd = s.helloEnd
 	}
 	return earliest(s.helloTimer.due, s.timer.due, s.patience, s.doubt.until, helloEnd)
+}
+
+// fallSilent ends the repetition of a Hello that nobody answers. Nothing of it is an
+// error yet: the other end may be late.
+//
+// RFC 6189, Section 6: If this extended Hello retry schedule is exhausted without
+// receiving a HelloACK or Commit message, a late Commit message from the peer SHOULD
+// still be accepted.
+func (s *Session) fallSilent() {
+	s.helloTimer, s.helloEnd = retransmission{}, time.Time{}
+	s.state = stateSilent
+	s.emit(Silent{})
 }
 
 // timeout ends an exchange in which the peer fell silent. As long as it may not

@@ -5,7 +5,7 @@ package zrtp
 //	          idle
 //	           | Start
 //	         hello
-//	           | peer's Hello
+//	           | peer's Hello, be it late (silent)
 //	       helloack ------------------.
 //	           | return path          |
 //	         commit ------------------|
@@ -35,6 +35,7 @@ type state uint8
 const (
 	stateIdle state = iota
 	stateHello
+	stateSilent // Hello was repeated as often as it is, and nothing came
 	stateHelloACK
 	stateCommit
 	stateDHPart1
@@ -54,6 +55,8 @@ func (s state) String() string {
 		return "idle"
 	case stateHello:
 		return "hello"
+	case stateSilent:
+		return "silent"
 	case stateHelloACK:
 		return "helloack"
 	case stateCommit:

@@ -122,7 +122,7 @@ func (r Role) String() string {
 }
 
 // Event is something that the owner of a Session must hear of. The types are
-// PeerHello, Mismatch, AuxMismatch, KeysAgreed, Secure, StreamSecure, Cleared,
+// PeerHello, Silent, Mismatch, AuxMismatch, KeysAgreed, Secure, StreamSecure, Cleared,
 // Enrolment, RelayedSAS and Failed.
 type Event interface{ event() }
 
@@ -136,6 +136,11 @@ type PeerHello struct {
 	// but the user.
 	Client string
 }
+
+// Silent: our Hello was repeated as often as the RFC says, and nothing that could be
+// called ZRTP came from the other end. There are no keys. A Hello that is late is
+// still answered; who does not want to wait for it closes the session.
+type Silent struct{}
 
 // Mismatch is the cache mismatch of Section 4.3.2: this ZID is known, and none
 // of its retained secrets matched. The strongest alarm there is; new secrets
@@ -233,6 +238,7 @@ type Failed struct {
 }
 
 func (PeerHello) event()    {}
+func (Silent) event()       {}
 func (Mismatch) event()     {}
 func (AuxMismatch) event()  {}
 func (KeysAgreed) event()   {}

@@ -13,7 +13,6 @@ import (
 // whose case passes fails the test: then it has to go.
 var expected = map[string]string{
 	"5.1.5/2": "Multistream mode is not there yet",
-	"6/7":     "30 s after the call began the engine has long said that nothing came (ErrNoHello), and the call is over",
 }
 
 // Each row of the conformance matrix and each attack has a case, or a reason why
