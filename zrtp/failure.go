@@ -43,8 +43,7 @@ func (s *Session) fail(now time.Time, fault *ProtocolError) {
 		return
 	}
 	s.abandon(Failed{Err: fault})
-	s.parting = wire.Error{Code: wire.ErrorCode(fault.Code)}.Append(nil)
-	s.request(now, s.parting)
+	s.request(now, wire.Error{Code: wire.ErrorCode(fault.Code)}.Append(nil))
 }
 
 // abandon ends the session.

@@ -43,8 +43,7 @@ type Session struct {
 	helloExtended bool
 	acked         ackedBy
 	doubt         doubt
-	parting       []byte // our Error, once the exchange has failed
-	kemSpent      int    // see kemBudget
+	kemSpent      int // see kemBudget
 
 	// longMessage is our last message that needed fragments, and messageID its
 	// number: its repetitions have the same.
@@ -215,10 +214,6 @@ func (s *Session) receive(now time.Time, ssrc uint32, msg []byte) {
 
 // step gives a message of the exchange to the state that waits for it.
 func (s *Session) step(now time.Time, msg []byte) {
-	if s.state == stateFailed && s.parting != nil {
-		s.transmit(s.parting) // who begins late is told once more
-		return
-	}
 	if s.x.answers(msg) {
 		// RFC 6189, Section 6: Only the initiator performs retransmissions. The
 		// responder repeats its answer when the question is repeated.
