@@ -32,6 +32,21 @@ type enginePhone struct {
 	zid   zrtp.ZID
 	mu    sync.Mutex // guards: known
 	known map[zrtp.ZID]zrtp.Retained
+
+	// What the user allows: set before a call.
+	preshared, clear, compares bool
+}
+
+// Permit is the user's word.
+func (p *enginePhone) Permit(permission spec.Permission) {
+	switch permission {
+	case spec.Preshared:
+		p.preshared, p.compares = true, true
+	case spec.Clear:
+		p.clear = true
+	case spec.Compared:
+		p.compares = true
+	}
 }
 
 func (*enginePhone) Close() {}
@@ -50,28 +65,71 @@ func (p *enginePhone) keep(s zrtp.Secure) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	s.Remember.Verified = s.Remember.Verified || p.compares
 	p.known[s.Peer] = s.Remember
 }
 
 func (p *enginePhone) Call(announce []string) (spec.Call, error) {
+	return p.stream(announce, nil)
+}
+
+// stream begins the first stream of a call, or another one of it.
+func (p *enginePhone) stream(announce []string, first *engineCall) (*engineCall, error) {
 	var ssrc [4]byte
 	_, _ = rand.Read(ssrc[:])
-	session, err := zrtp.NewSession(zrtp.Config{
+	cfg := zrtp.Config{
 		ZID:             p.zid,
 		SSRC:            binary.BigEndian.Uint32(ssrc[:]),
 		PeerHelloHashes: announce,
 		Retained:        p.retained,
 		Expiry:          zrtp.ExpiryNever,
-	})
+		Multistream:     true,
+		Preshared:       p.preshared,
+		AllowClear:      p.clear,
+		Further:         first != nil,
+	}
+	session, err := zrtp.NewSession(cfg)
 	if err != nil {
 		return nil, err
 	}
 	c := &engineCall{
-		phone: p, session: session, hash: session.HelloHash(), ssrc: binary.BigEndian.Uint32(ssrc[:]),
+		phone: p, session: session, hash: session.HelloHash(), ssrc: cfg.SSRC, first: first, owner: &sync.Mutex{},
 		in: make(chan []byte, 64), out: make(chan []byte, 4096), stop: make(chan struct{}),
+	}
+	if first != nil {
+		c.owner = first.owner
 	}
 	c.wg.Go(c.run)
 	return c, nil
+}
+
+// Stream adds one.
+func (c *engineCall) Stream(announce []string) (spec.Call, error) {
+	further, err := c.phone.stream(announce, c)
+	if err != nil {
+		return nil, err
+	}
+	c.owner.Lock()
+	defer c.owner.Unlock()
+	c.further = append(c.further, further)
+	return further, c.join(further)
+}
+
+// join gives a further stream the first one's key, once there is one, and wakes it.
+func (c *engineCall) join(further *engineCall) error {
+	if c.key == nil {
+		return nil
+	}
+	defer further.wake()
+	return further.session.Join(time.Now(), c.key)
+}
+
+// wake lets a call look at what its session has to say.
+func (c *engineCall) wake() {
+	select {
+	case c.in <- nil:
+	default:
+	}
 }
 
 // engineCall owns a Session in one goroutine, and sends media once that is
@@ -84,6 +142,12 @@ type engineCall struct {
 	in, out chan []byte
 	stop    chan struct{}
 	wg      sync.WaitGroup
+
+	// owner stands for the one goroutine that owns all streams of a call.
+	owner   *sync.Mutex // guards: session, key, further, send, receive, secure
+	key     *zrtp.SessionKey
+	first   *engineCall // of a further stream
+	further []*engineCall
 
 	send, receive *srtp.Context
 	secure        bool
@@ -121,26 +185,42 @@ const frame = 20 * time.Millisecond
 
 // run is the goroutine of the call.
 func (c *engineCall) run() {
-	defer c.session.Close()
+	defer c.owned(c.end)
 	ticker := time.NewTicker(frame)
 	defer ticker.Stop()
-	c.session.Start(time.Now())
+	c.owned(func() { c.session.Start(time.Now()) })
 	for {
-		c.drain()
 		var wake <-chan time.Time
-		if at := c.session.Deadline(); !at.IsZero() {
-			wake = time.After(time.Until(at))
-		}
+		c.owned(func() {
+			c.drain()
+			if at := c.session.Deadline(); !at.IsZero() {
+				wake = time.After(time.Until(at))
+			}
+		})
 		select {
 		case b := <-c.in:
-			c.take(b)
+			c.owned(func() { c.take(b) })
 		case <-wake:
-			c.session.Advance(time.Now())
+			c.owned(func() { c.session.Advance(time.Now()) })
 		case <-ticker.C:
-			c.voice()
+			c.owned(c.voice)
 		case <-c.stop:
 			return
 		}
+	}
+}
+
+func (c *engineCall) owned(f func()) {
+	c.owner.Lock()
+	defer c.owner.Unlock()
+	f()
+}
+
+// end wipes what the stream had, and with the first one what the call had.
+func (c *engineCall) end() {
+	c.session.Close()
+	if c.first == nil {
+		c.key.Wipe()
 	}
 }
 
@@ -184,12 +264,20 @@ func (c *engineCall) event(e zrtp.Event) {
 		c.send, c.receive = newSRTP(e.Keys.Send, e.Keys.TagBits), newSRTP(e.Keys.Receive, e.Keys.TagBits)
 		e.Keys.Wipe()
 	case zrtp.Secure:
-		c.secure = true
+		c.secure, c.key = true, e.SessionKey
 		c.phone.keep(e)
+		for _, further := range c.further {
+			_ = further.session.Join(time.Now(), c.key)
+			further.wake()
+		}
 		c.show(spec.Sight{
 			Kind: spec.SawSecure, SAS: e.SAS,
 			Verified: e.Verified, Disclosed: e.Disclosed, Continuity: e.Continuity,
 		})
+	case zrtp.StreamSecure:
+		c.secure = true
+	case zrtp.Cleared: // the user confirms nothing, so nothing is sent
+		c.secure = false
 	case zrtp.Failed:
 		c.show(spec.Sight{Kind: spec.SawFailed, Why: e.Err.Error()})
 	}

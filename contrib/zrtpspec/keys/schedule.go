@@ -97,6 +97,8 @@ type Keys struct {
 	Retained []byte
 	// SAS is the sasvalue.
 	SAS uint32
+	// Session is ZRTPSess. It, Retained and SAS are those of a first stream.
+	Session []byte
 }
 
 // Keys derives everything.
@@ -108,13 +110,19 @@ func (x Exchange) Keys() *Keys {
 	s0 := x.sum(
 		word(1), x.DHResult, []byte("ZRTP-HMAC-KDF"), x.InitiatorZID[:], x.ResponderZID[:], total,
 		word(len(x.S1)), x.S1, word(0), word(0))
-	d := derivation{x.Suite, s0, append(append(x.InitiatorZID[:], x.ResponderZID[:]...), total...)}
+	return derivation{x.Suite, s0, append(append(x.InitiatorZID[:], x.ResponderZID[:]...), total...)}.keys()
+}
+
+// keys is all that an s0 gives (RFC 6189, Sections 4.5.2 and 4.5.3).
+func (d derivation) keys() *Keys {
+	x := d.suite
 	k := &Keys{
-		Suite:   x.Suite,
+		Suite:   x,
 		srtpKey: map[Role][]byte{}, srtpSalt: map[Role][]byte{},
 		macKey: map[Role][]byte{}, zrtpKey: map[Role][]byte{},
 		Retained: d.key("retained secret", 32),
 		SAS:      binary.BigEndian.Uint32(d.key("SAS", 32)),
+		Session:  d.key("ZRTP Session Key", x.newHash().Size()),
 	}
 	for _, r := range []Role{Initiator, Responder} {
 		k.srtpKey[r] = d.key(string(r)+" SRTP master key", x.keyLen())

@@ -47,7 +47,7 @@ func (c Case) Section() string {
 func All() []Case {
 	all := slices.Concat(
 		multiplexing(), ssrc(), versions(), algorithmChoice(), contention(),
-		secrets(), dhMode(), otherModes(), keySchedule(), confirmation(),
+		secrets(), dhMode(), otherModes(), multistream(), keySchedule(), confirmation(),
 		termination(), randomness(), zids(), packets(), algorithmBlocks(),
 		hellos(), commits(), confirms(), relays(), pings(), timing(),
 		sas(), signalled(), hashChain(), flood(), proxies(), disclosure(), extensions(),

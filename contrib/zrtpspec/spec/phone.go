@@ -42,6 +42,28 @@ type Call interface {
 	Hangup()
 }
 
+// Permission is something that the user of a phone may allow it.
+type Permission string
+
+// What a user may allow, or have done.
+const (
+	// Preshared: calls without a key agreement, with whom the SAS was compared.
+	Preshared Permission = "Preshared mode, and compared the SAS"
+	// Clear: GoClear.
+	Clear Permission = "GoClear"
+	// Compared: the user has compared the SAS of each call.
+	Compared Permission = "to compare the SAS"
+)
+
+// Permissive is a Phone whose user can be asked for a Permission, before a call.
+type Permissive interface{ Permit(Permission) }
+
+// Streaming is a Call that can have further media streams.
+type Streaming interface {
+	// Stream begins another. announce are the a=zrtp-hash values that T signals for it.
+	Stream(announce []string) (Call, error)
+}
+
 // Mortal is a Call that knows whether its phone has died.
 type Mortal interface {
 	// Crashed says how; empty: it lives, or ended by itself.

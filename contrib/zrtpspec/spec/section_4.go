@@ -3,6 +3,7 @@ package spec
 import (
 	"time"
 
+	"karat/contrib/zrtpspec/keys"
 	"karat/zrtp/wire"
 )
 
@@ -261,9 +262,25 @@ func contention() []Case {
 			Run: presharedYields,
 		},
 		{
-			ID: "4.2/2", Rows: "20", Level: Must,
-			Rule:         "of two Preshared Commits that of the side with the M flag MUST be discarded",
-			Inapplicable: "Preshared mode takes a secret that T does not share with P",
+			ID: "4.2/2", Rows: "20", Level: Must, Needs: Memory,
+			Rule: "of two Preshared Commits that of the side with the M flag MUST be discarded",
+			Sent: "M=1, and a Preshared Commit with the highest nonce", Expected: "P stays initiator",
+			Run: func(t *T) {
+				t.comparedCalls()
+				t.hello.MiTM = true
+				c := t.AwaitCommit()
+				if c.KeyAgreement != wire.Prsh {
+					t.NotApplicable("P commits to %s", c.KeyAgreement)
+				}
+				theirs := t.commit
+				mine := t.nonceCommit(wire.Prsh)
+				mine.KeyID = t.suite.KeyID(t.memory.rs1)
+				t.sendNonceCommit(mine)
+				t.WantNever(time.Second, wire.TypeConfirm1, wire.TypeError)
+				t.role, t.commit = keys.Responder, theirs
+				t.adopt(t.skipping().Preshared(t.memory.rs1))
+				t.finishAsResponder()
+			},
 		},
 		{
 			ID: "4.2/3", Rows: "21", Level: Must,
@@ -289,9 +306,23 @@ func contention() []Case {
 			Run: func(t *T) { t.SecureAsInitiator() },
 		},
 		{
-			ID: "4.2/5", Rows: "22 23", Level: Text,
-			Rule:         "Commits of two streams: only one DH exchange at a time; Multistream against DH on one stream ends the exchange",
-			Inapplicable: "T offers one audio stream",
+			ID: "4.2/5", Rows: "22", Level: Text,
+			Rule: "If one Commit is for Multistream mode while the other is for non-Multistream mode, a software error has occurred and the ZRTP negotiation should be terminated",
+			Sent: "a DH Commit on a second stream", Expected: "Error 0x20, no DHPart1",
+			Run: func(t *T) {
+				t.SecureAsResponder()
+				u := t.Further()
+				u.AwaitCommit()
+				c := u.nonceCommit(wire.DH3k)
+				c.HVI = [32]byte{0xff}
+				u.sendNonceCommit(c)
+				u.WantEnd(wire.CodeSoftware, wire.TypeDHPart1)
+			},
+		},
+		{
+			ID: "4.2/6", Rows: "23", Level: Text,
+			Rule:   "Commits of two first streams: only one DH exchange at a time",
+			Manual: "offer two streams to a phone that keys each by itself, and watch that one of them waits",
 		},
 	}
 }

@@ -2,6 +2,8 @@ package spec
 
 import (
 	"crypto/rand"
+	"fmt"
+	"time"
 
 	"karat/contrib/zrtpspec/keys"
 	"karat/zrtp/wire"
@@ -190,9 +192,33 @@ func otherModes() []Case {
 			Run: presharedYields,
 		},
 		{
-			ID: "4.4.2/1", Rows: "48 49 50 51 104 A26", Level: Must,
-			Rule:         "Preshared mode: not for added streams, not for ever, and not after DH2k",
-			Inapplicable: "T speaks no Preshared mode",
+			ID: "4.4.2/1", Rows: "104", Level: Should, Needs: Memory,
+			Rule: "s0 = KDF(preshared_key, \"ZRTP PSK\", KDF_Context, negotiated hash length)",
+			Sent: "a Hello with Prsh, in the third call of two who compared the SAS; then a Preshared Commit", Expected: "Preshared mode, in both roles, with the same keys",
+			Run: presharedBothWays,
+		},
+		{
+			ID: "4.4.2/2", Rows: "50 A26", Level: Text, Needs: Memory,
+			Rule: "A series of preshared-keyed calls between two ZRTP endpoints should use a DH key exchange periodically",
+			Sent: "thirty calls with Prsh in T's Hello", Expected: "a DH exchange between them",
+			Run: presharedForEver,
+		},
+		{
+			ID: "4.4.2/3", Rows: "51", Level: Should,
+			Rule:         "the exchange that made the secret was not DH2k",
+			Inapplicable: "T does not speak DH2k",
+		},
+		{
+			ID: "4.4.2/4", Rows: "48", Level: Must,
+			Rule: "Preshared mode MUST NOT be used for adding additional media streams to an existing call",
+			Sent: "a second stream, whose Hello lists Prsh too", Expected: "a Commit for Mult",
+			Run: func(t *T) {
+				t.Permit(Preshared)
+				t.SecureAsResponder()
+				u := t.Further()
+				u.hello.KeyAgreements = []wire.Algorithm{wire.Prsh, wire.Mult}
+				t.Want(u.AwaitCommit().KeyAgreement == wire.Mult, "P commits to %s", u.suite.KeyAgreement)
+			},
 		},
 		{
 			ID: "4.4.2.4/1", Rows: "54", Level: Must,
@@ -205,12 +231,201 @@ func otherModes() []Case {
 			Sent: "a Multistream Commit in a fresh call", Expected: "Error 0x56",
 			Run: multistreamFirst,
 		},
+	}
+}
+
+// multistream is Section 4.4.3.
+func multistream() []Case {
+	return []Case{
 		{
-			ID: "4.4.3/2", Rows: "55 57 58 59 60 61 64 A25", Level: Must,
-			Rule:         "Multistream mode: for additional streams, after the first is complete, with the same ZID and a fresh nonce, and never across calls",
-			Inapplicable: "T offers one audio stream",
+			ID: "4.4.3/2", Rows: "55 49", Level: Must,
+			Rule: "When adding additional media streams to an existing call, Multistream mode MUST be used",
+			Sent: "a second stream", Expected: "a Commit for Mult, and the keys of Section 4.4.3.2",
+			Run: func(t *T) {
+				t.SecureAsResponder()
+				u := t.Further()
+				t.Want(u.AwaitCommit().KeyAgreement == wire.Mult, "P commits to %s", u.suite.KeyAgreement)
+				u.adopt(u.skipping().Multistream(t.keys.Session))
+				u.finishAsResponder()
+			},
+		},
+		{
+			ID: "4.4.3/3", Rows: "55", Level: Must,
+			Rule: "s0 = KDF(ZRTPSess, \"ZRTP MSK\", KDF_Context, negotiated hash length)",
+			Sent: "a Multistream Commit with a high nonce, on three more streams", Expected: "Confirm1 under T's keys",
+			Run: func(t *T) {
+				t.SecureAsInitiator()
+				for range 3 {
+					u := t.Further()
+					u.Meet()
+					u.StreamAsInitiator(t.keys.Session)
+				}
+			},
+		},
+		{
+			ID: "4.4.3/4", Rows: "57", Level: Must,
+			Rule: "The DH exchange MUST be completed for the first media stream before Multistream mode is used",
+			Sent: "a Multistream Commit on a second stream before Confirm2 on the first", Expected: "neither Confirm1 nor a Commit; then, after Confirm2, an exchange",
+			Run: func(t *T) {
+				t.BecomeInitiator()
+				t.SendDHPart2()
+				t.AwaitConfirm1()
+				u := t.Further()
+				u.Meet()
+				u.sendNonceCommit(u.nonceCommit(wire.Mult))
+				u.WantNever(time.Second, wire.TypeConfirm1, wire.TypeCommit)
+				t.SendConfirm2()
+				t.AwaitConf2ACK()
+				u.Idle(commitPause)
+				u.StreamAsInitiator(t.keys.Session)
+			},
+		},
+		{
+			ID: "4.4.3/5", Rows: "58 A25", Level: Must,
+			Rule: "a ZRTP endpoint MUST use the same ZID for all media streams",
+			Sent: "a second stream", Expected: "P's ZID of the first",
+			Run: func(t *T) {
+				t.SecureAsResponder()
+				u := t.Further()
+				u.Meet()
+				t.Want(u.peer.hello.ZID == t.peer.hello.ZID, "the ZIDs are %x and %x", t.peer.hello.ZID, u.peer.hello.ZID)
+			},
+		},
+		{
+			ID: "4.4.3/6", Rows: "58 A25", Level: Must,
+			Rule: "a ZRTP endpoint MUST use the same ZID for all media streams",
+			Sent: "another ZID on the second stream", Expected: "no keys",
+			Run: func(t *T) {
+				t.SecureAsResponder()
+				u := t.Further()
+				_, _ = rand.Read(u.zid[:])
+				u.hello.ZID = u.zid
+				u.await(patience, wire.TypeHello)
+				u.send(u.helloRaw)
+				u.WantEnd(wire.CodeHelloMismatch, wire.TypeCommit, wire.TypeConfirm1)
+			},
+		},
+		{
+			ID: "4.4.3.1/1", Rows: "59", Level: Should,
+			Rule: "The Cipher Type, Auth Tag Length, and Hash in Multistream mode SHOULD be set by the initiator to the same as the values as in the initial DH Mode Commit",
+			Sent: "a second stream, whose Hello lists them the other way round", Expected: "those of the first stream",
+			Run: func(t *T) {
+				t.SecureAsResponder()
+				u := t.Further()
+				u.hello.Hashes, u.hello.Ciphers = []wire.Algorithm{wire.S256, wire.S384}, []wire.Algorithm{wire.AES1, wire.AES3}
+				c := u.AwaitCommit()
+				t.Want(c.Hash == t.suite.Hash && c.Cipher == t.suite.Cipher && c.AuthTag == t.suite.AuthTag,
+					"P chose %s, %s and %s, on the first stream %v", c.Hash, c.Cipher, c.AuthTag, t.suite)
+			},
+		},
+		{
+			ID: "4.4.3.1/2", Rows: "60", Level: Must,
+			Rule: "Its value MUST be unique for all nonce values chosen for active ZRTP sessions between a pair of endpoints",
+			Sent: "ten streams", Expected: "ten nonces",
+			Run: func(t *T) {
+				t.SecureAsResponder()
+				seen := map[[16]byte]bool{}
+				for range 10 {
+					nonce := t.Further().AwaitCommit().Nonce
+					t.Want(!seen[nonce], "the nonce %x came twice", nonce)
+					seen[nonce] = true
+				}
+			},
+		},
+		{
+			ID: "4.4.3.1/3", Rows: "61 A25", Level: Must,
+			Rule: "If a Commit is received with a reused nonce value, the ZRTP exchange MUST be immediately terminated",
+			Sent: "on a third stream the nonce of the second", Expected: "Error 0x80, no Confirm1",
+			Run: func(t *T) {
+				t.SecureAsResponder()
+				u := t.Further()
+				u.Meet()
+				u.StreamAsInitiator(t.keys.Session)
+				used, _ := wire.ParseCommit(u.commit)
+				v := t.Further()
+				v.Meet()
+				c := v.nonceCommit(wire.Mult)
+				c.Nonce = used.Nonce
+				v.sendNonceCommit(c)
+				v.WantEnd(wire.CodeNonceReuse, wire.TypeConfirm1)
+			},
+		},
+		{
+			ID: "4.4.3.1/4", Rows: "64 A25", Level: Must,
+			Rule: "ZRTPSess MUST NOT be used across two call signaling sessions",
+			Sent: "on a second stream the keys of an earlier call", Expected: "no keys",
+			Run: func(t *T) {
+				t.SecureAsResponder()
+				old := t.keys.Session
+				t.Recall()
+				t.SecureAsResponder()
+				u := t.Further()
+				u.Meet()
+				u.sendNonceCommit(u.nonceCommit(wire.Mult))
+				u.adopt(u.skipping().Multistream(old))
+				u.await(patience, wire.TypeConfirm1)
+				u.sendConfirm()
+				u.WantEnd(wire.CodeBadConfirmMAC, wire.TypeConf2ACK)
+			},
 		},
 	}
+}
+
+// comparedCalls are two calls after which P may do without a key agreement.
+func (t *T) comparedCalls() {
+	t.Permit(Preshared)
+	for range 2 {
+		t.SecureAsResponder()
+		t.Recall()
+	}
+	t.hello.KeyAgreements = append([]wire.Algorithm{wire.Prsh}, t.hello.KeyAgreements[:min(6, len(t.hello.KeyAgreements))]...)
+}
+
+// presharedAsResponder lets P be initiator in Preshared mode; false if it chose
+// another.
+func (t *T) presharedAsResponder() bool {
+	c := t.AwaitCommit()
+	if c.KeyAgreement != wire.Prsh {
+		return false
+	}
+	t.Want(c.KeyID == t.suite.KeyID(t.memory.rs1), "the keyID is not that of rs1")
+	t.adopt(t.skipping().Preshared(t.memory.rs1))
+	t.finishAsResponder()
+	t.memory.rs1 = t.keys.Retained // Section 4.6.1: the old rs1 is not saved
+	return true
+}
+
+func presharedBothWays(t *T) {
+	t.comparedCalls()
+	if !t.presharedAsResponder() {
+		t.NotApplicable("P commits to %s", t.suite.KeyAgreement)
+	}
+	t.Recall()
+	t.hello.KeyAgreements = append([]wire.Algorithm{wire.Prsh}, t.hello.KeyAgreements[:min(6, len(t.hello.KeyAgreements))]...)
+	t.Meet()
+	t.Idle(commitPause)
+	t.suite = t.choose()
+	c := t.nonceCommit(wire.Prsh)
+	c.KeyID = t.suite.KeyID(t.memory.rs1)
+	t.sendNonceCommit(c)
+	t.adopt(t.skipping().Preshared(t.memory.rs1))
+	t.finishAsInitiator()
+}
+
+func presharedForEver(t *T) {
+	t.comparedCalls()
+	for n := range 30 {
+		if !t.presharedAsResponder() {
+			if n == 0 {
+				t.NotApplicable("P commits to %s", t.suite.KeyAgreement)
+			}
+			t.note = fmt.Sprintf("a DH exchange after %d calls in Preshared mode", n)
+			return
+		}
+		t.Recall()
+		t.hello.KeyAgreements = append([]wire.Algorithm{wire.Prsh}, t.hello.KeyAgreements[:min(6, len(t.hello.KeyAgreements))]...)
+	}
+	t.Fail("30 calls without a key agreement")
 }
 
 func multistreamFirst(t *T) {

@@ -255,14 +255,46 @@ func termination() []Case {
 			},
 		},
 		{
-			ID: "4.7.2/5", Rows: "77 78 80", Level: Must,
-			Rule:   "once GoClear is accepted, all streams stop, and RTP waits for the user; GoClear is repeated until ClearACK",
-			Manual: "only for phones that set A: press the button for clear mode, and watch",
+			ID: "4.7.2/5", Rows: "77 80", Level: Must,
+			Rule:   "once GoClear is accepted all streams stop; GoClear is repeated until ClearACK",
+			Manual: "only for phones that set A: press the button for clear mode in a call with two streams, and watch",
 		},
 		{
-			ID: "4.7.2.1/1", Rows: "81 82 83 84", Level: Must,
-			Rule:   "after GoClear key material MUST be erased, except ZRTPSess, and the way back SHOULD be Multistream",
+			ID: "4.7.2/6", Rows: "76 78", Level: Must, Needs: Media,
+			Rule: "Until confirmation from the user is received, the ZRTP endpoint MUST NOT resume sending RTP packets",
+			Sent: "A=1 in both Confirms, and a GoClear with a good MAC", Expected: "ClearACK, and then no media",
+			Run: func(t *T) {
+				t.clear()
+				from := t.count(typeSRTP)
+				t.WantNever(2*time.Second, typeRTP)
+				t.Want(t.count(typeSRTP) == from, "P sends SRTP in clear mode")
+			},
+		},
+		{
+			ID: "4.7.2/7", Rows: "75 A13", Level: Must,
+			Rule: "If a GoClear message is received with a bad MAC, ClearACK MUST NOT be sent and the GoClear MUST NOT be acted on",
+			Sent: "A=1 in both Confirms, a GoClear with a wrong MAC, and one with P's own", Expected: "no ClearACK, and the call stays secure",
+			Run: func(t *T) {
+				t.allowClear()
+				t.goClear([8]byte{1})
+				t.goClear(t.keys.ClearMAC(t.role.Other()))
+				t.Want(t.count(wire.TypeError) == 0, "a forged GoClear got an answer")
+			},
+		},
+		{
+			ID: "4.7.2.1/1", Rows: "81 82 83", Level: Must,
+			Rule:   "after GoClear key material MUST be erased, except ZRTPSess",
 			Manual: "only for phones that set A: scan the phone's memory (heap scan)",
+		},
+		{
+			ID: "4.7.2.1/2", Rows: "84", Level: Should,
+			Rule: "ZRTPSess = KDF(ZRTPSess, \"New ZRTP Session\", (ZIDi || ZIDr), negotiated hash length), and a new key negotiation after a GoClear SHOULD use a Multistream Commit",
+			Sent: "GoClear, and a Multistream Commit", Expected: "Confirm1 under T's keys",
+			Run: func(t *T) {
+				t.clear()
+				next := t.suite.NextSession(t.keys.Session, t.zid, t.peer.hello.ZID)
+				t.StreamAsInitiator(next)
+			},
 		},
 		{
 			ID: "4.7.3/1", Rows: "85", Level: Must,
@@ -284,6 +316,24 @@ func (t *T) goClear(mac [8]byte) {
 		e, err := wire.ParseError(m.raw)
 		t.Want(err == nil && e.Code == wire.CodeGoClearRefused, "P sent %s", describe(m.raw))
 	}
+}
+
+// allowClear brings a call about in which T is initiator, and both set A.
+func (t *T) allowClear() {
+	t.Permit(Clear)
+	t.confirmed.AllowClear = true
+	t.SecureAsInitiator()
+	if !t.peer.confirmed.AllowClear {
+		t.NotApplicable("P does not set A")
+	}
+}
+
+// clear makes such a call go clear.
+func (t *T) clear() {
+	t.allowClear()
+	t.send(wire.GoClear{MAC: t.keys.ClearMAC(t.role)}.Append(nil))
+	t.await(patience, wire.TypeClearACK)
+	t.Idle(helloPause) // what was on its way
 }
 
 // randomness is Section 4.8.

@@ -36,6 +36,8 @@ type T struct {
 	// What lasts over the calls of one case.
 	zid    [12]byte
 	memory memory
+	// streams are the further ones of this call.
+	streams []*T
 
 	session
 }
@@ -135,6 +137,11 @@ func (t *T) Recall() {
 }
 
 func (t *T) hangup() {
+	for _, u := range t.streams {
+		u.hangup()
+		t.trace = append(t.trace, u.trace...)
+	}
+	t.streams = nil
 	if t.call != nil {
 		t.call.Hangup()
 		t.call = nil
