@@ -15,14 +15,18 @@ import (
 // engines is a spec.Source of phones around Karat's engine: what zrtp/doc.go
 // tells the owner of a Session to do, and not a line more. They live in the
 // bubble of a test.
-type engines struct{}
+type engines struct {
+	// oneStream: the phone has no further streams, and does not say Mult. So is the
+	// one that the tests start as a program: it fails one case, which they count on.
+	oneStream bool
+}
 
 func (engines) Abilities() spec.Ability {
 	return spec.Eyes | spec.Media | spec.Memory | spec.Signalling
 }
 
-func (engines) Phone() (spec.Phone, error) {
-	p := &enginePhone{known: map[zrtp.ZID]zrtp.Retained{}}
+func (e engines) Phone() (spec.Phone, error) {
+	p := &enginePhone{known: map[zrtp.ZID]zrtp.Retained{}, oneStream: e.oneStream}
 	_, _ = rand.Read(p.zid[:])
 	return p, nil
 }
@@ -35,6 +39,7 @@ type enginePhone struct {
 
 	// What the user allows: set before a call.
 	preshared, clear, compares bool
+	oneStream                  bool
 }
 
 // Permit is the user's word.
@@ -83,7 +88,7 @@ func (p *enginePhone) stream(announce []string, first *engineCall) (*engineCall,
 		PeerHelloHashes: announce,
 		Retained:        p.retained,
 		Expiry:          zrtp.ExpiryNever,
-		Multistream:     true,
+		Multistream:     !p.oneStream,
 		Preshared:       p.preshared,
 		AllowClear:      p.clear,
 		Further:         first != nil,

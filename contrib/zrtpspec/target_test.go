@@ -49,7 +49,7 @@ func serveEngine(addresses string) error {
 	if err != nil {
 		return err
 	}
-	p, err := engines{}.Phone()
+	p, err := engines{oneStream: true}.Phone()
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func servePhone(at string) error {
 	if err := agent.Start(context.Background()); err != nil {
 		return err
 	}
-	p, err := engines{}.Phone()
+	p, err := engines{oneStream: true}.Phone()
 	if err != nil {
 		return err
 	}
