@@ -63,8 +63,8 @@ func period(x []int16, most int, force bool) (int, bool) {
 	if meanSquare(x) < quiet {
 		return most, true
 	}
-	best, likeness := search(x, shortest, most, coarse, coarse)
-	best, likeness = search(x, max(shortest, best-coarse), min(most, best+coarse), 1, 2)
+	near, _ := search(x, shortest, most, coarse, coarse)
+	best, likeness := search(x, max(shortest, near-coarse), min(most, near+coarse), 1, 2)
 	return best, force || likeness >= alike
 }
 
