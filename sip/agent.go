@@ -79,7 +79,7 @@ func NewAgent(cfg Config) (*Agent, error) {
 			return nil, err
 		}
 	}
-	a.dialer = &dialer{network: a.network, numbers: &numbers{}}
+	a.dialer = &dialer{network: a.network, numbers: &numbers{}, locator: newLocator(a.network)}
 	if cfg.Account != nil {
 		var err error
 		if a.line, err = newLine(a, cfg.Account); err != nil {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"karat/sip/locate"
 )
 
 // dialTimeout bounds connecting and the TLS handshake.
@@ -22,13 +24,29 @@ type dialer struct {
 	network Network
 	numbers *numbers
 	roots   *x509.CertPool
+	locator locate.Resolver // nil: names are not asked for servers
 }
 
-// dial opens a flow to a hop. names are those that a TLS certificate may be
+// dial opens a flow to a hop, at the first of its servers that can be reached. names are those that a TLS certificate may be
 // for; the first is asked for (SNI).
 func (d *dialer) dial(ctx context.Context, h hop, names []string) (*flow, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
+	servers, err := d.servers(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	for _, server := range servers {
+		var f *flow
+		if f, err = d.reach(ctx, server, names); err == nil || errors.Is(err, ErrCertificate) {
+			return f, err
+		}
+	}
+	return nil, err
+}
+
+// reach opens a flow to one server.
+func (d *dialer) reach(ctx context.Context, h hop, names []string) (*flow, error) {
 	addrs, err := resolve(ctx, h.host)
 	if err != nil {
 		return nil, err

@@ -43,8 +43,8 @@ func (machine) LocalFor(remote netip.Addr) (netip.Addr, error) {
 	return local.Addr(), nil
 }
 
-// resolve finds the addresses of a host name, or reads one. RFC 3263 (NAPTR,
-// SRV) is not done yet: names are looked up for A and AAAA only.
+// resolve finds the addresses of a host name, or reads one, as the system does: it
+// also knows names that are in no DNS.
 func resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	if a, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
 		return []netip.Addr{a.Unmap()}, nil
@@ -64,6 +64,9 @@ type hop struct {
 	kind transport
 	host string
 	port uint16
+	// said and ported: the transport, and the port, were named. What was not, the
+	// host's domain may tell (RFC 3263).
+	said, ported bool
 }
 
 // parseHop reads the next hop from a SIP URI. The port is 5060, or 5061 for
@@ -73,8 +76,9 @@ func parseHop(uri string) (hop, error) {
 	if err != nil {
 		return hop{}, err
 	}
-	h := hop{host: strings.Trim(u.Host, "[]"), port: uint16(u.Port)}
+	h := hop{host: strings.Trim(u.Host, "[]"), port: uint16(u.Port), ported: u.Port != 0}
 	said, _ := u.UriParams.Get("transport")
+	h.said = said != "" || u.Scheme == "sips"
 	switch strings.ToLower(said) {
 	case "tls":
 		h.kind = overTLS

@@ -144,14 +144,17 @@ func (a *Agent) flowFor(ctx context.Context, target string) (*flow, netip.AddrPo
 	if err != nil {
 		return nil, netip.AddrPort{}, err
 	}
-	addrs, err := resolve(ctx, h.host)
+	servers, err := a.dialer.servers(ctx, h)
 	if err != nil {
 		return nil, netip.AddrPort{}, err
 	}
-	for _, addr := range addrs {
-		remote := netip.AddrPortFrom(addr, h.port)
-		if f := a.reuse(h.kind, remote); f != nil {
-			return f, remote, nil
+	for _, server := range servers {
+		addrs, _ := resolve(ctx, server.host) // without any, dial says so
+		for _, addr := range addrs {
+			remote := netip.AddrPortFrom(addr, server.port)
+			if f := a.reuse(server.kind, remote); f != nil {
+				return f, remote, nil
+			}
 		}
 	}
 	f, err := a.dialer.dial(ctx, h, []string{h.host})
@@ -195,11 +198,17 @@ func (a *Agent) MediaAddr(target string) (netip.Addr, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
 	defer cancel()
-	addrs, err := resolve(ctx, h.host)
+	servers, err := a.dialer.servers(ctx, h)
 	if err != nil {
 		return netip.Addr{}, err
 	}
-	return a.network.LocalFor(addrs[0])
+	for _, server := range servers {
+		var addrs []netip.Addr
+		if addrs, err = resolve(ctx, server.host); err == nil {
+			return a.network.LocalFor(addrs[0])
+		}
+	}
+	return netip.Addr{}, err
 }
 
 // local is what our messages on a flow name. On that of the account nothing of
