@@ -4,18 +4,17 @@
 set -euo pipefail
 
 packages=(
-	gcc                            # cgo: the sound card and the codec are C libraries
-	g++                            # and echo cancellation is a C++ one
-	libc6-dev                      # its headers, which gcc only recommends
-	make                           # the Makefile
-	pkg-config                     # where the libraries below lie
-	portaudio19-dev                # PortAudio: microphone and speaker
-	libopus-dev                    # Opus: the codec
-	libopusfile-dev                # the Go binding of Opus links it
-	libwebrtc-audio-processing-dev # echo cancellation
-	ca-certificates                # Go fetches modules over TLS
+	gcc             # cgo: the sound card and the codec are C libraries
+	libc6-dev       # its headers, which gcc only recommends
+	make            # the Makefile
+	pkg-config      # where the libraries below lie
+	portaudio19-dev # PortAudio: microphone and speaker
+	libopus-dev     # Opus: the codec
+	libopusfile-dev # the Go binding of Opus links it
+	libspeexdsp-dev # echo cancellation
+	ca-certificates # Go fetches modules over TLS
 )
-modules=(portaudio-2.0 opus opusfile webrtc-audio-processing) # the same libraries by pkg-config's names
+modules=(portaudio-2.0 opus opusfile speexdsp) # the same libraries by pkg-config's names
 
 say() { echo "setup: $*" >&2; }
 
@@ -53,7 +52,7 @@ other_system() {
 	if command -v cc >/dev/null && pkg-config --exists "${modules[@]}" 2>/dev/null; then
 		return
 	fi
-	say "this is neither Debian nor Ubuntu. Install a C and C++ compiler, pkg-config, and PortAudio, Opus, opusfile and webrtc-audio-processing 0.3"
+	say "this is neither Debian nor Ubuntu. Install a C compiler, pkg-config, and PortAudio, Opus, opusfile and speexdsp"
 	say "with their headers (pkg-config must find: ${modules[*]}), then try again."
 	exit 1
 }

@@ -155,9 +155,6 @@ func TestAfterClose(t *testing.T) {
 	if err := p.Read(&f); !errors.Is(err, device.ErrClosed) {
 		t.Errorf("Read: %v", err)
 	}
-	if err := p.Write(&f); !errors.Is(err, device.ErrClosed) {
-		t.Errorf("Write: %v", err)
-	}
 }
 
 func TestAllocates(t *testing.T) {
