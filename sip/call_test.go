@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"karat/internal/simnet"
@@ -479,6 +480,7 @@ func TestOwnerAsleep(t *testing.T) {
 		}
 		p.answer(m, 200, "b1", bobContact)
 		p.wantRequest("ACK")
+		synctest.Wait() // Answered follows the ACK
 		for i := range 2 * callEvents {
 			room := len(c.Events()) < callEvents-keptForEnd
 			p.request(m, "b1", "UPDATE", 10+i, fmt.Sprint("u", i), withSDP...)
