@@ -99,6 +99,8 @@ func TestItem46_NoFeedbackWhenBusy(t *testing.T) {
 }
 
 // OPTIONS and the like are answered the same in every state.
+//
+// Items: 29, 30.
 func TestStandingAnswers(t *testing.T) {
 	ask := func(t *testing.T, p *peer, id string) string {
 		var all strings.Builder

@@ -74,6 +74,7 @@ func named(names ...string) func(*x509.Certificate) {
 	return func(c *x509.Certificate) { c.DNSNames = names }
 }
 
+// Items: 3, 4, 7.
 func TestCertificates(t *testing.T) {
 	cases := []struct {
 		name    string
@@ -238,6 +239,8 @@ func overTCP(t *testing.T, f func(t *testing.T, l lines, a *Agent, w *wire)) {
 }
 
 // A ping every 25 s; theirs are answered, pongs and stray line ends ignored.
+//
+// Items: 9.
 func TestKeepAlive(t *testing.T) {
 	overTCP(t, func(t *testing.T, _ lines, a *Agent, w *wire) {
 		start := time.Now()
@@ -274,6 +277,8 @@ func TestKeepAlive(t *testing.T) {
 
 // A broken connection is noticed, dialled again after a while, and registered on
 // with the same Contact.
+//
+// Items: 9.
 func TestRedial(t *testing.T) {
 	overTCP(t, func(t *testing.T, l lines, a *Agent, w *wire) {
 		_ = w.conn.Close()
@@ -334,6 +339,8 @@ func TestStrangersStayOut(t *testing.T) {
 
 // sipgo opens nothing of its own: what is not on a flow of ours fails. A real
 // socket would hang this bubble.
+//
+// Items: 6.
 func TestDiallingBlocked(t *testing.T) {
 	bubble(t, func(t *testing.T, _ *simnet.Network, _, _ *simnet.Host) {
 		blocked(t, "127.0.0.1", "[::1]")

@@ -15,6 +15,8 @@ import (
 
 // Two phones with accounts call each other through a provider that is as strict
 // as they come, over a network that delays, and over UDP loses, packets.
+//
+// Items: 6, 8.
 func TestThroughProvider(t *testing.T) {
 	for _, tc := range []struct {
 		uri  string

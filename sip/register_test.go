@@ -58,6 +58,7 @@ func checkDigest(t *testing.T, m heard, field string, h func() hash.Hash, nonce,
 	}
 }
 
+// Items: 15, 16, 19.
 func TestRegisterChallenges(t *testing.T) {
 	cases := []struct {
 		name       string
@@ -106,6 +107,8 @@ func TestRegisterChallenges(t *testing.T) {
 
 // The refresh comes after three quarters of what was granted, with the nonce at
 // hand, counted on; a new nonce without stale=true is no wrong password.
+//
+// Items: 18, 20, 22.
 func TestRegisterRefresh(t *testing.T) {
 	bubble(t, func(t *testing.T, _ *simnet.Network, ph, us *simnet.Host) {
 		p, a := newPeer(t, ph), accountAgent(t, us)
@@ -135,6 +138,8 @@ func TestRegisterRefresh(t *testing.T) {
 }
 
 // A wrong password is said once, in a sentence, and not tried again.
+//
+// Items: 18, 28.
 func TestWrongPassword(t *testing.T) {
 	for _, fresh := range []bool{false, true} {
 		bubble(t, func(t *testing.T, _ *simnet.Network, ph, us *simnet.Host) {
@@ -165,6 +170,8 @@ func TestWrongPassword(t *testing.T) {
 
 // Only the provider's realm gets an answer: another one's challenge, relayed by
 // the proxy, would be something to try passwords against.
+//
+// Items: 17.
 func TestForeignRealm(t *testing.T) {
 	bubble(t, func(t *testing.T, _ *simnet.Network, ph, us *simnet.Host) {
 		p, a := newPeer(t, ph), accountAgent(t, us)
@@ -183,6 +190,7 @@ func TestForeignRealm(t *testing.T) {
 	})
 }
 
+// Items: 20.
 func TestIntervalTooBrief(t *testing.T) {
 	bubble(t, func(t *testing.T, _ *simnet.Network, ph, us *simnet.Host) {
 		p, a := newPeer(t, ph), accountAgent(t, us)
@@ -199,6 +207,8 @@ func TestIntervalTooBrief(t *testing.T) {
 }
 
 // Close removes the binding, and does not wait longer than it may.
+//
+// Items: 28.
 func TestUnregister(t *testing.T) {
 	bubble(t, func(t *testing.T, _ *simnet.Network, ph, us *simnet.Host) {
 		p, a := newPeer(t, ph), accountAgent(t, us)
@@ -220,6 +230,8 @@ func TestUnregister(t *testing.T) {
 
 // A registrar that does not answer is tried again, later and later, never in
 // step with others.
+//
+// Items: 28.
 func TestRegistrarSilent(t *testing.T) {
 	bubble(t, func(t *testing.T, _ *simnet.Network, ph, us *simnet.Host) {
 		_, a := newPeer(t, ph), accountAgent(t, us)

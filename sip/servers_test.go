@@ -39,6 +39,8 @@ func (z *zone) SRV(_ context.Context, name string) ([]locate.SRV, error) {
 func (z *zone) Addrs(context.Context, string) ([]netip.Addr, error) { return nil, errDown }
 
 // TestServers: which servers a hop becomes, and what is asked for it.
+//
+// Items: 2, 8.
 func TestServers(t *testing.T) {
 	two := map[string][]locate.SRV{
 		"_sips._tcp.example.org": {{Priority: 2, Port: 5071, Target: "second.example.org."}, {Priority: 1, Port: 5061, Target: "first.example.org."}},

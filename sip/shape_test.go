@@ -51,6 +51,8 @@ func golden(t *testing.T, name string, messages []heard) {
 
 // All that an account's phone sends in a registration and two calls. Its
 // address, 10.0.0.2, is in none of it but for what the proxy put into Via.
+//
+// Items: 14, 21, 52.
 func TestShapeWithAccount(t *testing.T) {
 	bubble(t, func(t *testing.T, _ *simnet.Network, ph, us *simnet.Host) {
 		p, a := newPeer(t, ph), accountAgent(t, us)

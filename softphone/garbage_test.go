@@ -105,6 +105,8 @@ func garbage(rng *rand.Rand, w *world) []byte {
 
 // No packet of a call holds the address of record's password, and signalling
 // names no local address where it need not.
+//
+// Items: 52.
 func TestSignallingNamesNothingOfTheMachine(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		alice, bob := w.aliceAndBob(auto)

@@ -99,6 +99,7 @@ func (s *stranger) answerWith(sdp []byte) {
 	}
 }
 
+// Items: 47, 54.
 func TestAnswersThatAreNotPrivate(t *testing.T) {
 	for _, tc := range unprivate {
 		t.Run(tc.name, func(t *testing.T) {
@@ -135,6 +136,7 @@ func (w *world) wantRefusal(u *user) {
 	}
 }
 
+// Items: 47.
 func TestOffersThatAreNotPrivate(t *testing.T) {
 	for _, tc := range unprivate {
 		t.Run(tc.name, func(t *testing.T) {
@@ -219,6 +221,8 @@ func mediaAddress(t *testing.T, sdp []byte) netip.AddrPort {
 }
 
 // A Hello that is not the one that signalling announced is a man in the middle.
+//
+// Items: 55.
 func TestHelloHashThatDoesNotMatch(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		bob, mallory := w.user("bob", "10.0.0.2"), w.stranger()

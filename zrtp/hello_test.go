@@ -78,6 +78,8 @@ func TestHelloHash(t *testing.T) {
 
 // Section 8.1: a Hello that was announced is bound, in whatever spelling, among
 // whatever others.
+//
+// Items: 55.
 func TestHelloAnnounced(t *testing.T) {
 	other := "1.10 " + strings.Repeat("0", 64)
 	for _, tc := range []struct {
@@ -108,6 +110,8 @@ func TestHelloAnnounced(t *testing.T) {
 }
 
 // Attack A8 (aTalk 101): a Hello other than the announced is refused.
+//
+// Items: 55.
 func TestHelloNotAnnounced(t *testing.T) {
 	zeros := strings.Repeat("0", 64)
 	for _, list := range [][]string{{"1.10 " + zeros}, {"nonsense"}, {""}, {"2.00 " + zeros}} {

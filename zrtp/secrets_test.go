@@ -180,6 +180,8 @@ func TestNoUpdateBeforeConfirmation(t *testing.T) {
 
 // Attack A6: a new ZID is no mismatch, and A7: a known one that lost its secrets
 // is; nothing is then verified, and the old secret survives as rs2.
+//
+// Items: 58.
 func TestMismatch(t *testing.T) {
 	a, b := configs()
 	a.Retained = remembers(Retained{RS1: rs(1), RS2: rs(2), Verified: true})

@@ -11,15 +11,15 @@ import (
 
 // karatCells are calls between two Karats through the proxy.
 func karatCells() []cell {
-	pair := func(transport, digest string) cell {
+	pair := func(transport, digest string, items ...int) cell {
 		return cell{
 			name:   "karat-karat/" + transport,
 			proves: "two Karats register with " + digest + ", agree on keys, talk, and send nothing but SIP, ZRTP and SRTP",
-			limit:  callLimit, karat: true,
+			limit:  callLimit, karat: true, items: items,
 			run: func(ctx context.Context, b *bench) error { return karatPair(ctx, b, transport, digest) },
 		}
 	}
-	return []cell{pair("udp", "MD5"), pair("tls", "SHA-256")}
+	return []cell{pair("udp", "MD5", 14, 15), pair("tls", "SHA-256", 6, 7, 8, 16)}
 }
 
 func karatPair(ctx context.Context, b *bench, transport, digest string) error {

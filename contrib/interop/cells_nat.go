@@ -18,7 +18,7 @@ import (
 func natCells() []cell {
 	call := func(name, proves string, c natCall) cell {
 		return cell{
-			name: "nat/" + name, proves: proves, limit: callLimit, karat: true,
+			name: "nat/" + name, proves: proves, limit: callLimit, karat: true, items: []int{57},
 			run: func(ctx context.Context, b *bench) error { return c.run(ctx, b) },
 		}
 	}
@@ -31,7 +31,7 @@ func natCells() []cell {
 	linphone := cell{
 		name:   "nat/linphone-ice",
 		proves: "Karat and a Linphone with ICE, each behind a port-restricted router, find a way and agree on keys over it",
-		limit:  callLimit, karat: true, run: natLinphone,
+		limit:  callLimit, karat: true, items: []int{57}, run: natLinphone,
 	}
 	return []cell{
 		linphone,

@@ -38,14 +38,16 @@ const (
 
 // options are the command line's.
 type options struct {
-	run      *regexp.Regexp
-	list     bool
-	full     bool // the cells that take long, too
-	keep     bool
-	install  bool
-	parallel int
-	root     string // of the repository
-	scratch  string
+	run  *regexp.Regexp
+	list bool
+	// providers: write the table of what providers demand, and end.
+	providers bool
+	full      bool // the cells that take long, too
+	keep      bool
+	install   bool
+	parallel  int
+	root      string // of the repository
+	scratch   string
 
 	// inside is the cell to run here, in the process made for it.
 	inside string
@@ -73,6 +75,12 @@ func interop(ctx context.Context) int {
 	}
 	if o.inside != "" {
 		return runInside(ctx, o)
+	}
+	if o.providers {
+		if err := writeProviders(o.root); err != nil {
+			return setupFailed(err)
+		}
+		return exitPassed
 	}
 	chosen := choose(cells(), o.run)
 	if !o.full && o.run.String() == "" && !o.list {
@@ -110,6 +118,7 @@ func parseFlags(args []string) (options, error) {
 	pattern := f.String("run", "", "run only the cells whose name matches this expression")
 	f.BoolVar(&o.full, "full", false, "run the cells that take long, too (-run chooses among all)")
 	f.BoolVar(&o.list, "list", false, "list the cells and what each proves")
+	f.BoolVar(&o.providers, "providers", false, "write "+providersFile+", and end")
 	f.BoolVar(&o.keep, "keep", false, "keep captures, logs and recordings of cells that passed too")
 	f.BoolVar(&o.install, "install", true, "install what is missing with apt-get")
 	f.IntVar(&o.parallel, "parallel", min(runtime.NumCPU(), maxParallel), "how many cells run at once")

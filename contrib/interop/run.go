@@ -27,8 +27,9 @@ type cell struct {
 	proves string
 	// limit is how long it may take; a refused call needs 45 s to be told so.
 	limit time.Duration
-	karat bool // needs Karat's binary
-	full  bool // takes long: only for -full, and by its name
+	karat bool  // needs Karat's binary
+	full  bool  // takes long: only for -full, and by its name
+	items []int // of demands.go, which it shows to be met
 	run   func(context.Context, *bench) error
 }
 

@@ -61,6 +61,8 @@ func TestOfferHasOneShape(t *testing.T) {
 }
 
 // TestOfferOfIPv6NamesNoIPv4: nor does a mapped or zoned address show as such.
+//
+// Items: 11.
 func TestOfferOfIPv6NamesNoIPv4(t *testing.T) {
 	for address, want := range map[string]string{
 		"[2001:db8::1]:4":       "c=IN IP6 2001:db8::1\r\n",
