@@ -33,7 +33,7 @@ func TestBruteForceWorksWithoutTheCheck(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), mutantTime)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, mutants[0].build(ctx, t), "-test.run=^TestBruteForce$", "-test.v")
+	cmd := exec.CommandContext(ctx, agreementMutants[0].build(ctx, t), "-test.run=^TestBruteForce$", "-test.v")
 	cmd.Env = append(os.Environ(), bruteVariable+"=1")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
