@@ -113,6 +113,7 @@ type call struct {
 	rang     bool // Ringing was emitted
 	over     bool // Ended was emitted
 	owing    bool // the caller was turned away and waits for its answer
+	silence  silence
 	figures  <-chan time.Time
 }
 

@@ -21,6 +21,7 @@ func (c *call) retained(peer zrtp.ZID) (zrtp.Retained, bool) {
 // recallPeer adds to the facts what is kept about the peer besides secrets.
 func (c *call) recallPeer() {
 	p, _, ok := c.phone.cfg.Store.Peer(c.phone.ownZID(), c.secure.Peer)
+	c.facts.VerifiedElsewhere = c.verifiedElsewhere()
 	if !ok {
 		return
 	}
@@ -81,6 +82,26 @@ func (c *call) name() string {
 		return contact
 	}
 	return bareURI(c.peer)
+}
+
+// verifiedElsewhere is the contact, if the code was compared with phones of theirs
+// and this is none of them.
+func (c *call) verifiedElsewhere() string {
+	name, known := c.contact()
+	if !known {
+		return ""
+	}
+	contact, _ := c.phone.cfg.Store.Contact(name)
+	verified := ""
+	for _, p := range contact.Peers {
+		switch {
+		case p.Verified && p.ZID == c.secure.Peer:
+			return ""
+		case p.Verified:
+			verified = name
+		}
+	}
+	return verified
 }
 
 // contact is the contact with the address that was called or that calls.

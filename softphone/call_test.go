@@ -108,7 +108,7 @@ func TestWordsDiffer(t *testing.T) {
 
 // A known phone without the secrets that it shared: the strongest alarm, and
 // the microphone stays closed until the words were compared.
-func TestMismatchKeepsMicrophoneClosed(t *testing.T) {
+func TestItem58_MismatchKeepsMicrophoneClosed(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		alice, bob := w.aliceAndBob(auto)
 		talk(alice, bob)

@@ -41,6 +41,7 @@ func (c *call) openVoice() {
 	c.voice = voiceOpen
 	c.applyMute()
 	c.figures = time.Tick(figuresEvery)
+	c.silence.since = time.Now()
 	c.emit(Talking{Head: c.head()})
 }
 
@@ -73,6 +74,7 @@ func (c *call) measure() {
 	s := c.stream.Stats()
 	c.emit(Media{
 		Head: c.head(), Sent: s.Sent, Received: s.Received, Lost: s.Lost, Concealed: s.Concealed,
-		RTT: s.RTT, Jitter: s.Jitter, Delay: s.Delay,
+		Unauthenticated: s.Unauthenticated, RTT: s.RTT, Jitter: s.Jitter, Delay: s.Delay,
 	})
+	c.listen(s)
 }

@@ -90,7 +90,19 @@ type Assayed struct {
 type Media struct {
 	Head
 	Sent, Received, Lost, Concealed uint64
-	RTT, Jitter, Delay              time.Duration
+	// Unauthenticated packets came that do not carry this call's keys; none of them
+	// is played.
+	Unauthenticated    uint64
+	RTT, Jitter, Delay time.Duration
+}
+
+// VoiceMissing: nothing genuine has come from the other end for ten seconds, although
+// something should; or, Back, it comes again.
+type VoiceMissing struct {
+	Head
+	Back bool
+	// Unauthenticated packets came instead.
+	Unauthenticated uint64
 }
 
 // Refused: the call would not have been private. Why is one sentence: what
@@ -185,6 +197,7 @@ func (Mismatch) event()         {}
 func (Talking) event()          {}
 func (Assayed) event()          {}
 func (Media) event()            {}
+func (VoiceMissing) event()     {}
 func (Refused) event()          {}
 func (Held) event()             {}
 func (DowngradeRefused) event() {}

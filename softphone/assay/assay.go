@@ -85,6 +85,9 @@ type Facts struct {
 	// NameChanged: the ZID was verified under another name (VerifiedName).
 	NameChanged  bool
 	VerifiedName string
+	// VerifiedElsewhere is the contact whom the call is with, when the code was
+	// compared with another phone of theirs and not with this one.
+	VerifiedElsewhere string
 	// BestBefore is the strongest key agreement ever used with this peer.
 	BestBefore string
 	// SASDiffers: the user compared the SAS, and the two ends read different

@@ -261,7 +261,7 @@ func change(f *Facts, i int) {
 	case reflect.String:
 		others := map[string]string{
 			"KeyAgreement": "X2M2", "Hash": "S256", "Cipher": "AES1", "AuthTag": "HS32", "SASType": "B32",
-			"BestBefore": "X2M2", "ZRTPFailed": "no common hash", "VerifiedName": "alice",
+			"BestBefore": "X2M2", "ZRTPFailed": "no common hash", "VerifiedName": "alice", "VerifiedElsewhere": "alice",
 		}
 		v.SetString(others[reflect.TypeFor[Facts]().Field(i).Name])
 	default:

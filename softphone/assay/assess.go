@@ -88,6 +88,8 @@ func whyUnverified(f Facts) string {
 		odds += " The other end has marked it as compared."
 	}
 	switch {
+	case f.VerifiedElsewhere != "":
+		return fmt.Sprintf("You verified %s with another phone than this one: it is a new phone of theirs, or somebody who sits between.", quoted(f.VerifiedElsewhere)) + odds
 	case f.Continuity:
 		return "This is the phone of your earlier calls, but the code was never compared, so whoever sat between then may still." + odds
 	case f.Known:

@@ -166,6 +166,8 @@ func (c *call) talkingStatus() string {
 	switch {
 	case c.waits():
 		return held(c.held)
+	case c.missing != "":
+		return c.missing
 	case c.level() != Green:
 		return "The microphone is open."
 	case c.compared():

@@ -35,7 +35,8 @@
 //	mismatch           name
 //	talking            –
 //	assay              private, promises: [{id, verdict, why}]
-//	media              sent, received, lost, concealed, rtt_ms, jitter_ms, delay_ms
+//	media              sent, received, lost, concealed, unauthenticated, rtt_ms, jitter_ms, delay_ms
+//	voice_missing      back (it comes again), unauthenticated (came instead)
 //	held               ours, theirs: who lets whom wait, now
 //	downgrade_refused  why
 //	transfer_asked     to: the other end asks us to call there

@@ -77,9 +77,15 @@ type (
 		Received  uint64  `json:"received"`
 		Lost      uint64  `json:"lost"`
 		Concealed uint64  `json:"concealed"`
+		Forged    uint64  `json:"unauthenticated"`
 		RTT       float64 `json:"rtt_ms"`
 		Jitter    float64 `json:"jitter_ms"`
 		Delay     float64 `json:"delay_ms"`
+	}
+	voiceMissingJSON struct {
+		headJSON
+		Back   bool   `json:"back"`
+		Forged uint64 `json:"unauthenticated"`
 	}
 	whyJSON struct {
 		headJSON
@@ -125,9 +131,11 @@ func JSON(ev softphone.Event) (object any, ok bool) {
 		return assayJSON{head("assay", ev.Head), ev.Report.Private, promisesJSON(ev.Report)}, true
 	case softphone.Media:
 		return mediaJSON{
-			head("media", ev.Head), ev.Sent, ev.Received, ev.Lost, ev.Concealed,
+			head("media", ev.Head), ev.Sent, ev.Received, ev.Lost, ev.Concealed, ev.Unauthenticated,
 			milliseconds(ev.RTT), milliseconds(ev.Jitter), milliseconds(ev.Delay),
 		}, true
+	case softphone.VoiceMissing:
+		return voiceMissingJSON{head("voice_missing", ev.Head), ev.Back, ev.Unauthenticated}, true
 	case softphone.Refused:
 		return whyJSON{head("refused", ev.Head), Clean(ev.Why)}, true
 	case softphone.Held:

@@ -32,6 +32,8 @@ func Lines(ev softphone.Event) []string {
 		return []string{"The microphone is open."}
 	case softphone.Assayed:
 		return assayLines(ev.Report)
+	case softphone.VoiceMissing:
+		return []string{voiceMissing(ev)}
 	case softphone.Refused:
 		return []string{"Refused: " + sentence(ev.Why)}
 	case softphone.Held:

@@ -87,6 +87,7 @@ type call struct {
 	talking, muted    bool
 	held              softphone.Held
 	asks              string // what is asked of us, a sentence; empty: nothing
+	missing           string // the other end is not heard, a sentence; empty: it is
 	report            *assay.Report
 	media             *softphone.Media
 	refused           *string
@@ -120,10 +121,12 @@ func (m *Model) Apply(ev softphone.Event) {
 		m.in(ev.Head, func(c *call) { c.assayed(ev.Report) })
 	case softphone.Media:
 		m.in(ev.Head, func(c *call) { c.media = &ev })
+	case softphone.VoiceMissing:
+		m.in(ev.Head, func(c *call) { c.missed(ev) })
 	case softphone.Refused:
 		m.in(ev.Head, func(c *call) { c.refused = refusedIf(true, ev.Why) })
 	case softphone.Held:
-		m.in(ev.Head, func(c *call) { c.held = ev })
+		m.in(ev.Head, func(c *call) { c.held, c.missing = ev, "" })
 	case softphone.DowngradeRefused:
 		m.note(downgrade(ev))
 	case softphone.TransferAsked:
@@ -157,6 +160,13 @@ func (c *call) assayed(r assay.Report) {
 	c.report = &r
 	if c.secure != nil && r.Private {
 		c.alarm = nil
+	}
+}
+
+func (c *call) missed(ev softphone.VoiceMissing) {
+	c.missing = ""
+	if !ev.Back {
+		c.missing = voiceMissing(ev)
 	}
 }
 

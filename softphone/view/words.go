@@ -57,8 +57,23 @@ func Figures(ev softphone.Media) string {
 	if heard > 0 {
 		lost = 100 * float64(ev.Lost) / float64(heard)
 	}
-	return fmt.Sprintf("voice: %d sent, %d received, %.1f %% lost, %d concealed; round trip %s, jitter %s, delay %s",
+	figures := fmt.Sprintf("voice: %d sent, %d received, %.1f %% lost, %d concealed; round trip %s, jitter %s, delay %s",
 		ev.Sent, ev.Received, lost, ev.Concealed, ms(ev.RTT), ms(ev.Jitter), ms(ev.Delay))
+	if ev.Unauthenticated > 0 {
+		figures += fmt.Sprintf("; %d forged and thrown away", ev.Unauthenticated)
+	}
+	return figures
+}
+
+// voiceMissing says that the other end is not heard, and what can be done.
+func voiceMissing(ev softphone.VoiceMissing) string {
+	switch {
+	case ev.Back:
+		return "The other end is heard again."
+	case ev.Unauthenticated > 0:
+		return fmt.Sprintf("Warning: for 10 s nothing genuine has come from the other end, but %d packets that do not carry this call's keys; none is played. Somebody on the way may change them: call again over another network.", ev.Unauthenticated)
+	}
+	return "Warning: nothing has come from the other end for 10 s. It sends nothing, or its voice does not get through, and yours may not either: ask by another way, or call again."
 }
 
 // ms spells a measured time; zero is one that was not measured.
