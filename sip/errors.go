@@ -17,6 +17,8 @@ var (
 	ErrDigit       = errors.New("a telephone has the keys 0 to 9, * and #")
 	ErrBusy        = errors.New("too many calls at once")
 	ErrClosed      = errors.New("the SIP agent is closed")
+	errNoWay       = errors.New("it asks in no way that can be answered")
+	errWeak        = errors.New("it asks in a way (MD5, or without qop) from which others can find the password; let the account use TLS, or allow it with --weak-digest")
 	errBlocked     = errors.New("sip: sipgo tried to open a connection of its own")
 )
 

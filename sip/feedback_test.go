@@ -101,7 +101,7 @@ func TestItem46_NoFeedbackWhenBusy(t *testing.T) {
 // OPTIONS and the like are answered the same in every state.
 //
 // Items: 29, 30.
-func TestStandingAnswers(t *testing.T) {
+func TestItem29_OneAnswerInEveryState(t *testing.T) {
 	ask := func(t *testing.T, p *peer, id string) string {
 		var all strings.Builder
 		for i, method := range []string{"OPTIONS", "SUBSCRIBE", "NOTIFY", "MESSAGE", "REFER", "PUBLISH", "FOO", "BYE", "INFO"} {

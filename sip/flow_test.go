@@ -75,7 +75,7 @@ func named(names ...string) func(*x509.Certificate) {
 }
 
 // Items: 3, 4, 7.
-func TestCertificates(t *testing.T) {
+func TestItem03_ReferenceIdentity(t *testing.T) {
 	cases := []struct {
 		name    string
 		change  func(*x509.Certificate)

@@ -38,9 +38,9 @@ var compact = map[string]string{
 var spelled = func() map[string]string {
 	m := map[string]string{}
 	for _, name := range []string{
-		"Call-ID", "Contact", "Content-Length", "Content-Type", "CSeq", "Expires",
+		"Call-ID", "Contact", "Content-Length", "Content-Type", "CSeq", "Event", "Expires",
 		"From", "Min-Expires", "Proxy-Authenticate", "Record-Route", "Require",
-		"Retry-After", "Route", "To", "Via", "WWW-Authenticate",
+		"Retry-After", "Route", "Service-Route", "To", "Via", "WWW-Authenticate",
 	} {
 		m[strings.ToLower(name)] = name
 	}

@@ -102,6 +102,18 @@ func parseHop(uri string) (hop, error) {
 	return h, nil
 }
 
+// accountHop is parseHop for an account: TLS, where no transport is named (unsaid).
+func accountHop(uri string) (h hop, unsaid bool, err error) {
+	if h, err = parseHop(uri); err != nil || h.said {
+		return h, false, err
+	}
+	h.kind, h.said = overTLS, true
+	if !h.ported {
+		h.port = uint16(sip.DefaultPort(h.kind.String()))
+	}
+	return h, true, nil
+}
+
 // parseURI reads a sip or sips URI that names a host.
 func parseURI(s string) (u sip.Uri, err error) {
 	if !printable(s) || strings.ContainsAny(s, " \t<>\"") {

@@ -72,12 +72,16 @@ func directAgent(t *testing.T, h *simnet.Host) *Agent {
 	return a
 }
 
-// accountAgent has an account at the peer.
-func accountAgent(t *testing.T, h *simnet.Host) *Agent {
+// accountAgent has an account at the peer, with changes.
+func accountAgent(t *testing.T, h *simnet.Host, changes ...func(*Account)) *Agent {
 	t.Helper()
-	a, err := NewAgent(Config{Network: h, Account: &Account{
-		AOR: "sip:alice@example.org", Registrar: "sip:" + peerAddr, Password: secret.Copy([]byte("wonderland")),
-	}})
+	acc := &Account{
+		AOR: "sip:alice@example.org", Registrar: "sip:" + peerAddr + ";transport=udp", Password: secret.Copy([]byte("wonderland")),
+	}
+	for _, change := range changes {
+		change(acc)
+	}
+	a, err := NewAgent(Config{Network: h, Account: acc})
 	if err != nil {
 		t.Fatal(err)
 	}

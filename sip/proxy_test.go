@@ -23,11 +23,11 @@ func TestThroughProvider(t *testing.T) {
 		loss float64
 		seed uint64
 	}{
-		{"sip:10.0.0.1:5060", 0, 1},
-		{"sip:10.0.0.1:5060", 0.1, 1},
-		{"sip:10.0.0.1:5060", 0.1, 2},
-		{"sip:10.0.0.1:5060", 0.2, 3},
-		{"sip:10.0.0.1:5060", 0.2, 4},
+		{"sip:10.0.0.1:5060;transport=udp", 0, 1},
+		{"sip:10.0.0.1:5060;transport=udp", 0.1, 1},
+		{"sip:10.0.0.1:5060;transport=udp", 0.1, 2},
+		{"sip:10.0.0.1:5060;transport=udp", 0.2, 3},
+		{"sip:10.0.0.1:5060;transport=udp", 0.2, 4},
 		{"sip:10.0.0.1:5060;transport=tcp", 0, 1},
 		{"sip:10.0.0.1:5061;transport=tls", 0, 1},
 	} {

@@ -24,9 +24,9 @@ const (
 	// refreshAt is the part of the granted time after which we refresh: room for
 	// two tries of 32 s each in most grants.
 	refreshNumerator, refreshDenominator = 3, 4
-	// maxRegisterTries bounds the requests of one registration: credentials, new
-	// nonce, longer expiry.
-	maxRegisterTries = 5
+	// maxRegisterTries bounds the requests of one registration: credentials and a
+	// new nonce for each realm, a longer expiry, and what comes after.
+	maxRegisterTries = 2 + maxAuthTries*maxRealms
 	// After a failure the next attempt waits firstBackOff, doubling up to
 	// longestBackOff, each between half and one and a half of that, so that the
 	// phones of one provider do not come back all at once.
@@ -42,6 +42,7 @@ type line struct {
 	domain string
 	hop    hop
 	hopURI string
+	unsaid bool     // the account names no transport
 	names  []string // for the certificate
 	keys   *keyring
 	user   string // of Contact
@@ -73,7 +74,7 @@ func newLine(a *Agent, acc *Account) (*line, error) {
 	if l.hopURI == "" {
 		l.hopURI = acc.AOR
 	}
-	if l.hop, err = parseHop(l.hopURI); err != nil {
+	if l.hop, l.unsaid, err = accountHop(l.hopURI); err != nil {
 		return nil, fmt.Errorf("the account's registrar: %w", err)
 	}
 	if acc.Registrar != "" && l.hop.host != l.domain {
@@ -85,7 +86,10 @@ func newLine(a *Agent, acc *Account) (*line, error) {
 	if u, err := parseURI("sip:" + l.user + "@" + nobody); err != nil || u.User != l.user {
 		return nil, fmt.Errorf("the user of the account's Contact: %w", ErrAddress)
 	}
-	l.keys = &keyring{user: acc.AuthUser, password: acc.Password, domain: l.domain}
+	l.keys = &keyring{
+		user: acc.AuthUser, password: acc.Password, domain: l.domain,
+		weak: l.hop.kind == overTLS || acc.WeakDigest, allowed: acc.WeakDigest,
+	}
 	if l.keys.user == "" {
 		l.keys.user = uri.User
 	}
@@ -110,6 +114,9 @@ func (l *line) current() *flow {
 // dial opens the flow.
 func (l *line) dial(ctx context.Context) (*flow, error) {
 	f, err := l.agent.dialer.dial(ctx, l.hop, l.names)
+	if errors.Is(err, ErrUnreachable) && l.unsaid {
+		return nil, fmt.Errorf("%w (over TLS; a provider that has none needs a registrar such as 'sip:%s;transport=udp', and then everybody on the way sees whom you call)", err, l.hop.host)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -199,18 +206,17 @@ func (l *line) stay(ctx context.Context, f *flow, granted time.Duration) error {
 // An expiry of 0 removes the binding.
 func (l *line) register(ctx context.Context, f *flow, expires time.Duration) (granted time.Duration, err error) {
 	var credentials []dialog.Field
-	tries := 0
+	tries := dialog.Tries{}
 	for range maxRegisterTries {
 		req, err := l.build(f, expires, credentials)
 		if err != nil {
 			return 0, err
 		}
 		if len(credentials) == 0 {
-			if field, ok := l.keys.beforehand(req); ok {
+			if fields := l.keys.beforehand(req, tries); len(fields) > 0 {
 				// Once more, with the credentials that are made for this request.
-				tries = 1
 				l.seq--
-				if req, err = l.build(f, expires, []dialog.Field{field}); err != nil {
+				if req, err = l.build(f, expires, fields); err != nil {
 					return 0, err
 				}
 			}
@@ -221,21 +227,19 @@ func (l *line) register(ctx context.Context, f *flow, expires time.Duration) (gr
 		}
 		switch code := res.StatusCode; {
 		case code < 300:
+			l.keys.accepted()
 			return l.granted(res, expires), nil
 		case code == sip.StatusUnauthorized || code == sip.StatusProxyAuthRequired:
-			field, err := l.keys.authorize(req, res, tries)
-			if err != nil {
+			if credentials, err = l.keys.authorize(req, res, tries); err != nil {
 				return 0, err
 			}
-			tries++
-			credentials = []dialog.Field{field}
 		case code == sip.StatusIntervalToBrief:
 			// RFC 3261, Section 10.2.8: retry with at least Min-Expires.
 			least, ok := seconds(dialog.Value(res, "Min-Expires"))
 			if !ok || least <= expires || least > longestExpiry {
 				return 0, &StatusError{Code: code}
 			}
-			expires, credentials, tries = least, nil, 0
+			expires, credentials, tries = least, nil, dialog.Tries{}
 		default:
 			return 0, &StatusError{Code: code}
 		}

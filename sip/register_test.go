@@ -58,8 +58,10 @@ func checkDigest(t *testing.T, m heard, field string, h func() hash.Hash, nonce,
 	}
 }
 
+func weakDigest(acc *Account) { acc.WeakDigest = true }
+
 // Items: 15, 16, 19.
-func TestRegisterChallenges(t *testing.T) {
+func TestItem16_TheStrongestChallenge(t *testing.T) {
 	cases := []struct {
 		name       string
 		challenges []string
@@ -86,7 +88,7 @@ func TestRegisterChallenges(t *testing.T) {
 	}
 	for _, tc := range cases {
 		bubble(t, func(t *testing.T, _ *simnet.Network, ph, us *simnet.Host) {
-			p, a := newPeer(t, ph), accountAgent(t, us)
+			p, a := newPeer(t, ph), accountAgent(t, us, weakDigest)
 			var lines []string
 			for _, c := range tc.challenges {
 				lines = append(lines, "WWW-Authenticate: "+c)
@@ -109,7 +111,7 @@ func TestRegisterChallenges(t *testing.T) {
 // hand, counted on; a new nonce without stale=true is no wrong password.
 //
 // Items: 18, 20, 22.
-func TestRegisterRefresh(t *testing.T) {
+func TestItem18_NewNonceIsNoWrongPassword(t *testing.T) {
 	bubble(t, func(t *testing.T, _ *simnet.Network, ph, us *simnet.Host) {
 		p, a := newPeer(t, ph), accountAgent(t, us)
 		challenge := func(nonce string) string {
@@ -140,7 +142,7 @@ func TestRegisterRefresh(t *testing.T) {
 // A wrong password is said once, in a sentence, and not tried again.
 //
 // Items: 18, 28.
-func TestWrongPassword(t *testing.T) {
+func TestItem28_WrongPassword(t *testing.T) {
 	for _, fresh := range []bool{false, true} {
 		bubble(t, func(t *testing.T, _ *simnet.Network, ph, us *simnet.Host) {
 			p, a := newPeer(t, ph), accountAgent(t, us)
@@ -155,7 +157,7 @@ func TestWrongPassword(t *testing.T) {
 				if fresh {
 					nonce += fmt.Sprint(requests)
 				}
-				p.answer(m, 401, "r", `WWW-Authenticate: Digest realm="example.org", nonce="`+nonce+`", qop="auth"`)
+				p.answer(m, 401, "r", `WWW-Authenticate: Digest realm="example.org", nonce="`+nonce+`", algorithm=SHA-256, qop="auth"`)
 			}
 			if want := map[bool]int{false: 2, true: 3}[fresh]; requests != want {
 				t.Errorf("%d requests, want %d", requests, want)
@@ -172,7 +174,7 @@ func TestWrongPassword(t *testing.T) {
 // the proxy, would be something to try passwords against.
 //
 // Items: 17.
-func TestForeignRealm(t *testing.T) {
+func TestItem17_ForeignRealm(t *testing.T) {
 	bubble(t, func(t *testing.T, _ *simnet.Network, ph, us *simnet.Host) {
 		p, a := newPeer(t, ph), accountAgent(t, us)
 		p.register()
@@ -181,7 +183,7 @@ func TestForeignRealm(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.answer(p.wantRequest("INVITE"), 407, "b", `Proxy-Authenticate: Digest realm="evil.example", nonce="n"`)
+		p.answer(p.wantRequest("INVITE"), 407, "b", `Proxy-Authenticate: Digest realm="evil.example", nonce="n", algorithm=SHA-256, qop="auth"`)
 		p.wantRequest("ACK")
 		if f := wantEvent[Failed](t, c); !errors.Is(f.Why, ErrAuth) || f.Code != 407 {
 			t.Errorf("got %+v", f)
@@ -191,7 +193,7 @@ func TestForeignRealm(t *testing.T) {
 }
 
 // Items: 20.
-func TestIntervalTooBrief(t *testing.T) {
+func TestItem20_IntervalTooBrief(t *testing.T) {
 	bubble(t, func(t *testing.T, _ *simnet.Network, ph, us *simnet.Host) {
 		p, a := newPeer(t, ph), accountAgent(t, us)
 		p.answer(p.wantRequest("REGISTER"), 423, "r", "Min-Expires: 7200")
@@ -209,7 +211,7 @@ func TestIntervalTooBrief(t *testing.T) {
 // Close removes the binding, and does not wait longer than it may.
 //
 // Items: 28.
-func TestUnregister(t *testing.T) {
+func TestItem28_Unregister(t *testing.T) {
 	bubble(t, func(t *testing.T, _ *simnet.Network, ph, us *simnet.Host) {
 		p, a := newPeer(t, ph), accountAgent(t, us)
 		p.register()
@@ -232,7 +234,7 @@ func TestUnregister(t *testing.T) {
 // step with others.
 //
 // Items: 28.
-func TestRegistrarSilent(t *testing.T) {
+func TestItem28_BackOff(t *testing.T) {
 	bubble(t, func(t *testing.T, _ *simnet.Network, ph, us *simnet.Host) {
 		_, a := newPeer(t, ph), accountAgent(t, us)
 		want := firstBackOff

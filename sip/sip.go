@@ -13,8 +13,10 @@ import (
 
 // Account is a user at a SIP provider.
 type Account struct {
-	AOR       string // sip:alice@example.org
-	Registrar string // sip:host:port;transport=tls; empty: the AOR's domain
+	AOR string // sip:alice@example.org
+	// Registrar is sip:host:port;transport=tls; empty: the AOR's domain. Without a
+	// transport it is TLS: who forges DNS answers must not choose a clear one.
+	Registrar string
 	AuthUser  string // empty: the AOR's user
 	Password  secret.Bytes
 	// Roots are trusted beside the system's when not nil (--ca).
@@ -22,6 +24,9 @@ type Account struct {
 	// ContactUser forces the user part of Contact where a provider demands it;
 	// empty: 16 random bytes, new with each registration.
 	ContactUser string
+	// WeakDigest answers challenges with MD5 or without qop outside of TLS, and
+	// ones that ask for less than the registrar does.
+	WeakDigest bool
 }
 
 // Config is what an Agent is made of.

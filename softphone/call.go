@@ -133,6 +133,7 @@ func newCall(p *Phone, id string, outgoing bool) *call {
 			SignallingTLS: p.agent.Secure(),
 			KeyFile:       p.cfg.Store.Sealing() == store.KeyFile,
 			ContactUser:   p.account != nil && p.account.ContactUser != "",
+			WeakDigest:    p.account != nil && p.account.WeakDigest,
 			Relay:         p.account != nil && p.account.Relay.Only,
 		},
 	}

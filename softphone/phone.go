@@ -170,7 +170,7 @@ func signallingAccount(a *store.Account) (*sip.Account, error) {
 	}
 	out := &sip.Account{
 		AOR: a.AOR, Registrar: a.Registrar, AuthUser: a.AuthUser,
-		Password: a.Password, ContactUser: a.ContactUser,
+		Password: a.Password, ContactUser: a.ContactUser, WeakDigest: a.WeakDigest,
 	}
 	var err error
 	out.Roots, err = rootsOf(a)

@@ -108,7 +108,7 @@ type pending struct {
 	dialog      *Dialog // nil: the initial INVITE
 	msg         message // within the dialog
 	sdp         []byte  // of the initial INVITE
-	tries       int     // with credentials
+	tries       Tries   // with credentials; nil: none yet
 	credentials []Field // those of the last try
 	provisional bool    // a 1xx has come
 	final       bool    // a final response has come
@@ -338,11 +338,13 @@ func (c *Call) retry(p *pending, res *sip.Response) (bool, error) {
 	if c.local.Authorize == nil {
 		return false, &StatusError{res.StatusCode}
 	}
-	field, err := c.local.Authorize(p.req, res, p.tries)
+	if p.tries == nil {
+		p.tries = Tries{}
+	}
+	credentials, err := c.local.Authorize(p.req, res, p.tries)
 	if err != nil {
 		return false, err
 	}
-	credentials := []Field{field}
 	var req *sip.Request
 	if p.dialog == nil {
 		req, err = c.buildInvite(p.sdp, credentials)
@@ -352,7 +354,7 @@ func (c *Call) retry(p *pending, res *sip.Response) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	next := &pending{req: req, dialog: p.dialog, msg: p.msg, sdp: p.sdp, tries: p.tries + 1, credentials: credentials}
+	next := &pending{req: req, dialog: p.dialog, msg: p.msg, sdp: p.sdp, tries: p.tries, credentials: credentials}
 	switch {
 	case p == c.invite:
 		c.invite = next

@@ -18,11 +18,14 @@ type Local struct {
 	Identifier func() string
 	// Random makes a random number from 0 to n-1.
 	Random func(n int) int
-	// Authorize answers the challenge of a 401 or 407 with a header field for the
-	// next try; nil: there are no credentials. tries counts the tries of this
-	// request that already carried credentials.
-	Authorize func(req *sip.Request, res *sip.Response, tries int) (Field, error)
+	// Authorize answers the challenges of a 401 or 407 with header fields for the
+	// next try, and counts it in tries; nil: there are no credentials.
+	Authorize func(req *sip.Request, res *sip.Response, tries Tries) ([]Field, error)
 }
+
+// Tries counts how often one request was sent with credentials, by what Authorize
+// tells apart (realms).
+type Tries map[string]int
 
 // random is Random, or nothing random where there is none.
 func (l Local) random(n int) int {

@@ -254,9 +254,7 @@ func Standing(req *sip.Request, tag string) (Reply, bool) {
 	case sip.OPTIONS:
 		return Reply{Code: 200, ToTag: tag, Extra: []Field{{"Accept", sdpType}, allow, {"Supported", Supported}}}, true
 	case sip.NOTIFY:
-		// Unsolicited message-waiting notices are common; an error would only be
-		// repeated.
-		return Reply{Code: 200, ToTag: tag}, true
+		return notice(req, tag), true
 	case sip.SUBSCRIBE:
 		return Reply{Code: 489, ToTag: tag}, true
 	case sip.INVITE, sip.CANCEL, sip.BYE, sip.ACK, sip.UPDATE, sip.INFO, sip.PRACK:
@@ -267,4 +265,19 @@ func Standing(req *sip.Request, tag string) (Reply, bool) {
 	default:
 		return Reply{Code: 501, ToTag: tag, Extra: []Field{allow}}, true
 	}
+}
+
+// notice is the reply to a NOTIFY that we have not subscribed to. RFC 6665, Section
+// 4.1.3: 481 where no subscription matches, 489 for an event that is not known.
+// Unsolicited message-waiting notices (RFC 3842) are common, and an error would
+// only have them repeated.
+func notice(req *sip.Request, tag string) Reply {
+	event, _, _ := strings.Cut(Value(req, "Event"), ";")
+	switch strings.ToLower(strings.TrimSpace(event)) {
+	case "message-summary":
+		return Reply{Code: 200, ToTag: tag}
+	case "refer":
+		return Reply{Code: 481, ToTag: tag}
+	}
+	return Reply{Code: 489, ToTag: tag}
 }

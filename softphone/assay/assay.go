@@ -102,8 +102,9 @@ type Facts struct {
 	VoiceBeforeSecure int
 	// SignallingTLS: the flow to the provider is TLS. Relay: media goes by relay
 	// only. KeyFile: the store's key lies in a file beside it. ContactUser: the
-	// provider forced a fixed Contact user.
-	SignallingTLS, Relay, KeyFile, ContactUser bool
+	// provider forced a fixed Contact user, WeakDigest: a weak way to prove the
+	// password.
+	SignallingTLS, Relay, KeyFile, ContactUser, WeakDigest bool
 	// ProviderKeys: the keys came through the signalling (SDES), and are in use.
 	ProviderKeys bool
 	// Direct: a call without a provider.

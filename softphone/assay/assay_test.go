@@ -306,6 +306,7 @@ var badFacts = map[string]func(*Facts){
 	"not compared": func(f *Facts) { f.Verified = false },
 	"KeyFile":      func(f *Facts) { f.KeyFile = true },
 	"ContactUser":  func(f *Facts) { f.ContactUser = true },
+	"WeakDigest":   func(f *Facts) { f.WeakDigest = true },
 }
 
 // switches are the facts that decide; every combination of them is tried.
@@ -334,6 +335,7 @@ var cosmetic = []func(*Facts){
 	func(f *Facts) { f.Relay = !f.Relay },
 	func(f *Facts) { f.KeyFile = !f.KeyFile },
 	func(f *Facts) { f.ContactUser = !f.ContactUser },
+	func(f *Facts) { f.WeakDigest = !f.WeakDigest },
 	func(f *Facts) { f.Direct = !f.Direct },
 }
 

@@ -172,6 +172,9 @@ func whyUndisclosed(f Facts) string {
 	if f.ContactUser {
 		why += " Your provider demands a fixed Contact user, which marks this phone."
 	}
+	if f.WeakDigest {
+		why += " Your provider may ask for your password in a weak way, which you have allowed: who reads the answer on the network, or is called, can try passwords against it."
+	}
 	if f.KeyFile {
 		why += " The key to your contacts and secrets lies in a file beside them, so who copies your disk reads both: a desktop keyring or --passphrase-file would prevent that."
 	}

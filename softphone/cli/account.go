@@ -22,11 +22,12 @@ type accountCommand struct {
 
 type accountAdd struct {
 	AOR          string `name:"aor" required:"" help:"The address others call." placeholder:"sip:alice@example.org"`
-	Registrar    string `help:"Where to register, if not at the address's domain." placeholder:"sip:host:port;transport=tls"`
+	Registrar    string `help:"Where to register, if not at the address's domain. Over TLS, unless another transport is named." placeholder:"sip:host:port;transport=tls"`
 	AuthUser     string `help:"The name to log in with, if not the address's user."`
 	PasswordFile string `required:"" help:"A file with the password; a trailing newline is dropped." type:"existingfile" placeholder:"FILE"`
 	CA           string `name:"ca" help:"A certificate authority to trust for this account." type:"existingfile" placeholder:"PEM"`
 	ContactUser  string `help:"A fixed user part of Contact, for providers that demand one. Shown in the assay."`
+	WeakDigest   bool   `help:"Answer when the password is asked for in a weak way (MD5) and others can read it. Shown in the assay."`
 
 	Relay             string `help:"A TURN server to carry the voice of this account, over udp, tcp or tls." placeholder:"turn:host:port?transport=tls"`
 	RelayUser         string `help:"The name to log in with at the relay, if not the account's."`
@@ -38,8 +39,8 @@ type accountAdd struct {
 // Run adds the account. Nothing is sent: the next command that needs the
 // account finds out whether the provider takes it.
 func (c *accountAdd) Run(e *env) error {
-	account := store.Account{AOR: c.AOR, Registrar: c.Registrar, AuthUser: c.AuthUser, ContactUser: c.ContactUser}
-	if err := sip.CheckAccount(sip.Account{AOR: c.AOR, Registrar: c.Registrar}); err != nil {
+	account := store.Account{AOR: c.AOR, Registrar: c.Registrar, AuthUser: c.AuthUser, ContactUser: c.ContactUser, WeakDigest: c.WeakDigest}
+	if err := sip.CheckAccount(sip.Account{AOR: c.AOR, Registrar: c.Registrar, ContactUser: c.ContactUser}); err != nil {
 		return usageError{err}
 	}
 	var err error

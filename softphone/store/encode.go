@@ -14,7 +14,7 @@ import (
 
 // insideVersion counts the changes of the format below. Any change of a field,
 // an added one too, makes a new version.
-const insideVersion = 2 // 2: relays
+const insideVersion = 3 // 2: relays; 3: weak digests
 
 // The types of the inside. They are apart from those of the API, so that the
 // file does not change when the API does; byte strings are base64 (JSON's way
@@ -37,6 +37,7 @@ type (
 		CA          []byte     `json:"ca,omitempty"`
 		ZID         []byte     `json:"zid"`
 		ContactUser string     `json:"contact_user,omitempty"`
+		WeakDigest  bool       `json:"weak_digest,omitempty"`
 		Relay       *relayJSON `json:"relay,omitempty"`
 		STUN        string     `json:"stun,omitempty"`
 	}
@@ -128,7 +129,7 @@ func stateFromJSON(in insideJSON) (*state, error) {
 func accountToJSON(a Account) accountJSON {
 	return accountJSON{
 		AOR: a.AOR, Registrar: a.Registrar, AuthUser: a.AuthUser,
-		Password: a.Password.Expose(), CA: a.CA, ZID: a.ZID[:], ContactUser: a.ContactUser,
+		Password: a.Password.Expose(), CA: a.CA, ZID: a.ZID[:], ContactUser: a.ContactUser, WeakDigest: a.WeakDigest,
 		Relay: relayToJSON(a.Relay), STUN: a.STUN,
 	}
 }
@@ -137,7 +138,7 @@ func accountFromJSON(j accountJSON) (Account, error) {
 	zid, err := zidFromJSON(j.ZID)
 	return Account{
 		AOR: j.AOR, Registrar: j.Registrar, AuthUser: j.AuthUser,
-		Password: secret.Own(j.Password), CA: j.CA, ZID: zid, ContactUser: j.ContactUser,
+		Password: secret.Own(j.Password), CA: j.CA, ZID: zid, ContactUser: j.ContactUser, WeakDigest: j.WeakDigest,
 		Relay: relayFromJSON(j.Relay), STUN: j.STUN,
 	}, err
 }

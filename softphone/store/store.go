@@ -39,7 +39,9 @@ type Account struct {
 	CA                       []byte // PEM, trusted for this account; nil: the system's
 	ZID                      [12]byte
 	ContactUser              string
-	Relay                    Relay
+	// WeakDigest: the password's challenge may be weak where others can read it.
+	WeakDigest bool
+	Relay                        Relay
 	// STUN is the host:port of a server that tells the phone's public address;
 	// empty: none is asked.
 	STUN string

@@ -72,6 +72,9 @@ func (k *Karat) addAccount(ctx context.Context) error {
 		"account", "add", "--aor", k.Proxy.AOR(k.User), "--registrar", k.Proxy.Registrar(k.Transport),
 		"--auth-user", k.User, "--password-file", password, "--ca", k.Proxy.Authority.CA,
 	}
+	if k.Proxy.Algorithm == "MD5" {
+		args = append(args, "--weak-digest") // outside of TLS it needs the user's word
+	}
 	relay, err := k.relayFlags()
 	if err != nil {
 		return err
