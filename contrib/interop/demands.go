@@ -20,7 +20,7 @@ var demands = []demand{
 	{14, "P0", "asks for rport, and needs no address of its own in Contact", ""},
 	{15, "P0", "answers 401 and 407 on every request, and several challenges at once", ""},
 	{16, "P0", "picks the strongest challenge it knows among several, wherever it stands", ""},
-	{17, "P0", "answers no foreign realm; weak digests only where the account says so", "a challenge with MD5, or without qop, is answered without asking the user"},
+	{17, "P0", "answers no foreign realm; weak digests only where the account says so", ""},
 	{18, "P0", "takes a changed nonce for a stale one, and gives up soon when the password is wrong", ""},
 	{19, "P0", "chooses auth where auth-int is offered beside it", ""},
 	{20, "P0", "obeys 423, and the time that the registrar grants rather than the one asked for", ""},
