@@ -221,7 +221,12 @@ func (s suite) newHash() hash.Hash {
 }
 
 // hashLen is the length of the negotiated hash in octets.
-func (s suite) hashLen() int { return s.newHash().Size() }
+func (s suite) hashLen() int {
+	if s.hash == wire.S384 {
+		return sha512.Size384
+	}
+	return sha256.Size
+}
 
 // sum hashes parts one after the other.
 func (s suite) sum(parts ...[]byte) []byte {

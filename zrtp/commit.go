@@ -262,7 +262,7 @@ func (s *Session) judgeCommit(c wire.Commit) *ProtocolError {
 		// other is for non-Multistream (DH or Preshared) mode, a software error has
 		// occurred and the ZRTP negotiation should be terminated.
 		return protocolError(wire.CodeSoftware, errors.New("a stream that is not the call's first began a key agreement of its own"))
-	case c.KeyAgreement != wire.Prsh && c.KeyAgreement != wire.Mult && s.offer.weaker(peerOffer(s.peer.hello), c.KeyAgreement):
+	case c.KeyAgreement != wire.Prsh && c.KeyAgreement != wire.Mult && s.offer.weaker(s.peer.offer, c.KeyAgreement):
 		return protocolError(wire.CodeKeyAgreement, ErrWeakerCommit)
 	}
 	return nil
@@ -318,7 +318,7 @@ func (s *Session) becomeResponder(now time.Time, c wire.Commit, msg []byte) (sta
 		return s.state, err
 	}
 	s.x.dhPart1 = dhPart1
-	s.respond(now, msg, dhPart1)
+	s.respond(now, s.x.commit, dhPart1)
 	return stateDHPart1, nil
 }
 

@@ -1,6 +1,7 @@
 package zrtp
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"errors"
 	"io"
@@ -151,7 +152,7 @@ func (s *Session) waitConfirm2(now time.Time, msg []byte) (state, error) {
 	}
 	s.x.confirmed = confirmed
 	s.keysAgreed(now)
-	s.respond(now, msg, wire.Conf2ACK{}.Append(nil))
+	s.respond(now, bytes.Clone(msg), wire.Conf2ACK{}.Append(nil))
 	s.secure()
 	return stateSecure, nil
 }

@@ -27,7 +27,9 @@ type keyAgreement interface {
 // exponentLen is the length of a DH3k exponent in octets.
 //
 // RFC 6189, Section 5.1.5: The random Diffie-Hellman secret exponent SHOULD be
-// twice as long as the AES key length.
+// twice as long as the AES key length. If AES-128 is used, the DH secret value
+// SHOULD be 256 bits long. If AES-256 is used, the secret value SHOULD be 512 bits
+// long.
 func exponentLen(s suite) int { return 2 * s.keyLen() }
 
 // publicLen is the length of a public value in octets.
@@ -123,16 +125,9 @@ func newDH3k(exponentLen int, rand io.Reader) (*dh3k, error) {
 	if err != nil {
 		return nil, err
 	}
-	modulus, err := bigmod.NewModulus(modulus3072[:])
-	if err != nil {
-		return nil, err
-	}
-	// RFC 6189, Section 5.1.5: The DH generator g is 2.
-	g, err := bigmod.NewNat().SetBytes([]byte{2}, modulus)
-	if err != nil {
-		return nil, err
-	}
-	pv := bigmod.NewNat().Exp(g, exponent.Expose(), modulus)
+	generator := dh3kComb(exponentLen)
+	modulus := generator.modulus
+	pv := generator.exp(exponent.Expose())
 	return &dh3k{modulus, exponent, pv.Bytes(modulus)}, nil
 }
 

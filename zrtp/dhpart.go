@@ -105,7 +105,7 @@ func (s *Session) receiveDHPart2(now time.Time, msg []byte) (state, error) {
 	if err != nil {
 		return s.state, err
 	}
-	s.respond(now, msg, confirm1)
+	s.respond(now, s.x.dhPart2, confirm1)
 	return stateConfirm1, nil
 }
 

@@ -26,6 +26,7 @@ type peer struct {
 	ssrc  uint32
 	hello wire.Hello
 	raw   []byte // the Hello as it came
+	offer offer  // what it offers
 	bound bool
 	// h2 and h1 are links of its chain, once they were revealed and checked.
 	h2, h1 [32]byte
@@ -158,7 +159,7 @@ func (s *Session) receiveHello(now time.Time, ssrc uint32, msg []byte) error {
 		}
 		return doubtful{fault}
 	}
-	s.meet(now, peer{met: true, ssrc: ssrc, hello: hello, raw: bytes.Clone(msg), bound: bound})
+	s.meet(now, peer{met: true, ssrc: ssrc, hello: hello, raw: bytes.Clone(msg), offer: peerOffer(hello), bound: bound})
 	return s.answerHello(now)
 }
 

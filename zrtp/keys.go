@@ -58,6 +58,7 @@ type kdf struct {
 	s0      secret.Bytes
 	mac     hash.Hash // HMAC keyed with s0: begun once, as it is needed eleven times
 	context []byte
+	input   []byte // room for what is hashed
 }
 
 func (a agreement) kdf() kdf {
@@ -66,7 +67,7 @@ func (a agreement) kdf() kdf {
 
 // newKDF owns the key: s0, or what an s0 is derived from.
 func newKDF(s suite, key secret.Bytes, context []byte) kdf {
-	return kdf{s, key, hmac.New(s.newHash, key.Expose()), context}
+	return kdf{s, key, hmac.New(s.newHash, key.Expose()), context, make([]byte, 0, 256)}
 }
 
 // kdfContext is what every derivation of an exchange is bound to.
@@ -85,8 +86,7 @@ func (k kdf) derive(label string, size int) secret.Bytes { return k.deriveFor(la
 // deriveFor computes one key with more in its context.
 func (k kdf) deriveFor(label string, more []byte, size int) secret.Bytes {
 	k.mac.Reset()
-	input := make([]byte, 0, 256)
-	input = append(input, 0, 0, 0, 1)
+	input := append(k.input[:0], 0, 0, 0, 1)
 	input = append(input, label...)
 	input = append(input, 0)
 	input = append(input, k.context...)

@@ -21,13 +21,39 @@ var (
 	mlkem512 = circlKEM{circlmlkem512.Scheme()}
 	mlkem768 = goKEM{
 		mlkem.EncapsulationKeySize768, mlkem.CiphertextSize768,
-		func(seed []byte) (crypto.Decapsulator, error) { return mlkem.NewDecapsulationKey768(seed) },
-		func(key []byte) (crypto.Encapsulator, error) { return mlkem.NewEncapsulationKey768(key) },
+		func(seed []byte) (crypto.Decapsulator, []byte, error) {
+			key, err := mlkem.NewDecapsulationKey768(seed)
+			if err != nil {
+				return nil, nil, err
+			}
+			return key, key.EncapsulationKey().Bytes(), nil
+		},
+		func(publicKey []byte) (shared, ciphertext []byte, err error) {
+			key, err := mlkem.NewEncapsulationKey768(publicKey)
+			if err != nil {
+				return nil, nil, err
+			}
+			shared, ciphertext = key.Encapsulate()
+			return shared, ciphertext, nil
+		},
 	}
 	mlkem1024 = goKEM{
 		mlkem.EncapsulationKeySize1024, mlkem.CiphertextSize1024,
-		func(seed []byte) (crypto.Decapsulator, error) { return mlkem.NewDecapsulationKey1024(seed) },
-		func(key []byte) (crypto.Encapsulator, error) { return mlkem.NewEncapsulationKey1024(key) },
+		func(seed []byte) (crypto.Decapsulator, []byte, error) {
+			key, err := mlkem.NewDecapsulationKey1024(seed)
+			if err != nil {
+				return nil, nil, err
+			}
+			return key, key.EncapsulationKey().Bytes(), nil
+		},
+		func(publicKey []byte) (shared, ciphertext []byte, err error) {
+			key, err := mlkem.NewEncapsulationKey1024(publicKey)
+			if err != nil {
+				return nil, nil, err
+			}
+			shared, ciphertext = key.Encapsulate()
+			return shared, ciphertext, nil
+		},
 	}
 
 	// Kyber as it was before FIPS 203: round 3 of the NIST contest.
@@ -37,15 +63,16 @@ var (
 )
 
 // goKEM is ML-KEM from Go's own library. A key pair that it holds cannot be
-// wiped, only dropped.
+// wiped, only dropped. The functions name the library's types: so its public
+// keys of some kilobytes stay on the stack.
 type goKEM struct {
-	publicKey, ciphertext int
-	newKey                func(seed []byte) (crypto.Decapsulator, error)
-	newPublicKey          func(publicKey []byte) (crypto.Encapsulator, error)
+	publicKeySize, ciphertextSize int
+	newKey                        func(seed []byte) (key crypto.Decapsulator, publicKey []byte, err error)
+	newSecret                     func(publicKey []byte) (shared, ciphertext []byte, err error)
 }
 
-func (g goKEM) publicKeyLen() int  { return g.publicKey }
-func (g goKEM) ciphertextLen() int { return g.ciphertext }
+func (g goKEM) publicKeyLen() int  { return g.publicKeySize }
+func (g goKEM) ciphertextLen() int { return g.ciphertextSize }
 
 func (g goKEM) generate(rand io.Reader) (decapsulationKey, error) {
 	seed, err := randomSecret(rand, mlkem.SeedSize)
@@ -53,11 +80,11 @@ func (g goKEM) generate(rand io.Reader) (decapsulationKey, error) {
 		return nil, err
 	}
 	defer seed.Wipe()
-	key, err := g.newKey(seed.Expose())
+	key, publicKey, err := g.newKey(seed.Expose())
 	if err != nil {
 		return nil, err
 	}
-	return &goKEMKey{key, key.Encapsulator().Bytes()}, nil
+	return &goKEMKey{key, publicKey}, nil
 }
 
 // encapsulate takes its randomness from crypto/rand: Go lets nobody else give
@@ -66,11 +93,10 @@ func (g goKEM) generate(rand io.Reader) (decapsulationKey, error) {
 // FIPS 203, Section 7.2: If both checks pass, then ML-KEM.Encaps can be run with
 // input ek: the length, and that every coefficient is less than q.
 func (g goKEM) encapsulate(_ io.Reader, publicKey []byte) ([]byte, secret.Bytes, error) {
-	key, err := g.newPublicKey(publicKey)
+	shared, ciphertext, err := g.newSecret(publicKey)
 	if err != nil {
 		return nil, secret.Bytes{}, errPublicValue
 	}
-	shared, ciphertext := key.Encapsulate()
 	return ciphertext, secret.Own(shared), nil
 }
 

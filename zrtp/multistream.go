@@ -210,7 +210,7 @@ func (s *Session) answerMultistream(now time.Time, c wire.Commit, msg []byte) (s
 	}
 	s.follow(c, msg, s.key.suite.multistream())
 	s.deriveStream()
-	return s.answerCommit(now, msg)
+	return s.answerCommit(now)
 }
 
 // judgeMultistream checks a Multistream Commit against the first stream. That of
@@ -246,12 +246,12 @@ func (s *Session) follow(c wire.Commit, msg []byte, chosen suite) {
 }
 
 // answerCommit sends Confirm1 where there are no DHParts.
-func (s *Session) answerCommit(now time.Time, msg []byte) (state, error) {
+func (s *Session) answerCommit(now time.Time) (state, error) {
 	confirm1, err := s.newConfirm()
 	if err != nil {
 		return s.state, err
 	}
-	s.respond(now, msg, confirm1)
+	s.respond(now, s.x.commit, confirm1)
 	return stateConfirm1, nil
 }
 

@@ -39,18 +39,17 @@ func (s *Session) preshares() bool {
 	return s.cfg.Preshared && !s.cfg.Further &&
 		m.rs1.present() && m.rs2.present() && m.verified && m.preshared < maxPreshared &&
 		slices.Contains(s.peer.hello.KeyAgreements, wire.Prsh) &&
-		classOf(s.offer.choose(peerOffer(s.peer.hello)).keyAgreement) == classical
+		classOf(s.offer.choose(s.peer.offer).keyAgreement) == classical
 }
 
 // choose picks the mode, and the algorithms.
 func (s *Session) choose() suite {
-	peer := peerOffer(s.peer.hello)
 	if s.preshares() {
-		if chosen, ok := s.offer.complement(wire.Prsh, peer); ok {
+		if chosen, ok := s.offer.complement(wire.Prsh, s.peer.offer); ok {
 			return chosen
 		}
 	}
-	return s.offer.choose(peer)
+	return s.offer.choose(s.peer.offer)
 }
 
 // presharedKey is what the keys of a call are derived from. Absent secrets have the
@@ -125,10 +124,10 @@ func (s *Session) answerPreshared(now time.Time, c wire.Commit, msg []byte) (sta
 	if ready {
 		if key := s.findPreshared(c.KeyID); key.Present() {
 			s.derivePreshared(key)
-			return s.answerCommit(now, msg)
+			return s.answerCommit(now)
 		}
 	}
-	s.x = exchange{suite: s.offer.choose(peerOffer(s.peer.hello))}
+	s.x = exchange{suite: s.offer.choose(s.peer.offer)}
 	return stateCommit, s.commit(now)
 }
 

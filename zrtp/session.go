@@ -254,10 +254,13 @@ func (s *Session) wait(now time.Time, msg []byte) (state, error) {
 
 // handle acts on what a message led to.
 func (s *Session) handle(now time.Time, err error) {
+	if err == nil {
+		return
+	}
 	var doubted doubtful
 	var fault *ProtocolError
 	switch {
-	case err == nil, errors.Is(err, errUnused):
+	case errors.Is(err, errUnused):
 	case errors.As(err, &doubted):
 		s.suspect(now, Failed{Err: doubted.fault})
 	case errors.As(err, &fault):
@@ -443,10 +446,10 @@ func (s *Session) bothKarat() bool {
 	return slices.Contains(s.offer.keyAgreements, wire.X2M2) && slices.Contains(s.peer.hello.KeyAgreements, wire.X2M2)
 }
 
-// respond sends the answer to question, and keeps it for when the question is
+// respond sends the answer to question, and keeps both for when the question is
 // repeated.
 func (s *Session) respond(now time.Time, question, answer []byte) {
-	s.x.question, s.x.answer = bytes.Clone(question), answer
+	s.x.question, s.x.answer = question, answer
 	s.transmit(answer)
 	s.hearResponderPeer(now)
 }

@@ -110,9 +110,9 @@ var agreementMutants = []mutant{
 	{
 		rule: "the responder waits for Confirm2",
 		file: "zrtp/dhpart.go",
-		old: `s.respond(now, msg, confirm1)
+		old: `s.respond(now, s.x.dhPart2, confirm1)
 	return stateConfirm1, nil`,
-		new: `s.respond(now, msg, confirm1)
+		new: `s.respond(now, s.x.dhPart2, confirm1)
 	s.keysAgreed(now)
 	s.secure()
 	return stateSecure, nil`,
@@ -162,9 +162,9 @@ var agreementMutants = []mutant{
 	},
 	{
 		rule:  "the generator",
-		file:  "zrtp/dh.go",
-		old:   "SetBytes([]byte{2}, modulus)",
-		new:   "SetBytes([]byte{5}, modulus)",
+		file:  "zrtp/comb.go",
+		old:   "natOf(2, modulus)",
+		new:   "natOf(5, modulus)",
 		cases: []string{"5.1.5/3"},
 	},
 	{

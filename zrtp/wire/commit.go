@@ -91,9 +91,21 @@ func (c Commit) fits(size int) bool {
 	}
 }
 
+// size is that of the body.
+func (c Commit) size() int {
+	switch c.KeyAgreement {
+	case Mult:
+		return commitMult
+	case Prsh:
+		return commitPrsh
+	default:
+		return commitDH + inWords(len(c.PublicKey))
+	}
+}
+
 // Append appends c.
 func (c Commit) Append(dst []byte) []byte {
-	b := append(make([]byte, 0, commitDH+len(c.PublicKey)+wordLen), c.H2[:]...)
+	b := append(appendHeader(dst, TypeCommit, c.size()), c.H2[:]...)
 	b = append(b, c.ZID[:]...)
 	b = appendAlgorithms(b, c.Hash, c.Cipher, c.AuthTag, c.KeyAgreement, c.SAS)
 	switch c.KeyAgreement {
@@ -106,6 +118,5 @@ func (c Commit) Append(dst []byte) []byte {
 		b = append(b, c.HVI[:]...)
 		b = appendWords(b, c.PublicKey)
 	}
-	b = append(b, c.MAC[:]...)
-	return appendMessage(dst, TypeCommit, b)
+	return append(b, c.MAC[:]...)
 }

@@ -58,7 +58,7 @@ func (c Confirm) Type() Type {
 
 // Append appends c.
 func (c Confirm) Append(dst []byte) []byte {
-	b := append([]byte(nil), c.MAC[:]...)
+	b := append(make([]byte, 0, confirmFixed+len(c.Encrypted)), c.MAC[:]...)
 	b = append(b, c.IV[:]...)
 	b = append(b, c.Encrypted...)
 	return appendMessage(dst, c.Type(), b)

@@ -63,11 +63,10 @@ func (d DHPart) Type() Type {
 
 // Append appends d.
 func (d DHPart) Append(dst []byte) []byte {
-	b := append(make([]byte, 0, dhPartFixed+len(d.PublicValue)+wordLen), d.H1[:]...)
+	b := append(appendHeader(dst, d.Type(), dhPartFixed+inWords(len(d.PublicValue))), d.H1[:]...)
 	for _, id := range [][8]byte{d.RS1ID, d.RS2ID, d.AuxID, d.PBXID} {
 		b = append(b, id[:]...)
 	}
 	b = appendWords(b, d.PublicValue)
-	b = append(b, d.MAC[:]...)
-	return appendMessage(dst, d.Type(), b)
+	return append(b, d.MAC[:]...)
 }

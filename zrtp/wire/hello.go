@@ -94,7 +94,7 @@ func (h *Hello) lists() [5]*[]Algorithm {
 
 // Append appends h. Lists of more than seven are written as they are.
 func (h Hello) Append(dst []byte) []byte {
-	b := appendPadded(nil, h.Version, 4)
+	b := appendPadded(make([]byte, 0, helloFixed+5*MaxAlgorithms*algorithmLen), h.Version, 4)
 	b = append(b, h.Client[:]...)
 	b = append(b, h.H3[:]...)
 	b = append(b, h.ZID[:]...)

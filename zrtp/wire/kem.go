@@ -49,5 +49,8 @@ const NonceLen = 16
 // and ciphertexts of HQC are of odd lengths.
 func appendWords(dst, value []byte) []byte {
 	dst = append(dst, value...)
-	return append(dst, make([]byte, -len(value)&3)...)
+	return append(dst, make([]byte, inWords(len(value))-len(value))...)
 }
+
+// inWords is n filled up to whole words.
+func inWords(n int) int { return (n + wordLen - 1) &^ (wordLen - 1) }

@@ -153,8 +153,14 @@ func parsed[M Message](m M, err error) (Message, error) {
 
 // appendMessage appends a message whose length field is true.
 func appendMessage(dst []byte, t Type, body []byte) []byte {
-	words := (msgHeaderLen + len(body)) / 4
-	return Raw{Preamble: preamble, Length: uint16(words), Type: t, Body: body}.Append(dst)
+	return append(appendHeader(dst, t, len(body)), body...)
+}
+
+// appendHeader appends what all messages begin with, and makes room for a body of
+// so many octets.
+func appendHeader(dst []byte, t Type, body int) []byte {
+	dst = slices.Grow(dst, msgHeaderLen+body)
+	return Raw{Preamble: preamble, Length: uint16((msgHeaderLen + body) / wordLen), Type: t}.Append(dst)
 }
 
 // parseEmpty reads a message that is nothing but its header.
