@@ -128,16 +128,11 @@ func (a *Agent) open(ctx context.Context) error {
 // Invite calls target with an offer. ctx bounds the setting up of a connection,
 // not the call.
 func (a *Agent) Invite(ctx context.Context, target string, sdp []byte) (*Call, error) {
-	return a.InviteInPlace(ctx, target, "", sdp)
+	return a.InviteAs(ctx, target, Manner{}, sdp)
 }
 
-// InviteInPlace is Invite for a call that is to take the place of one that target
-// has: replaces is what a TransferAsked said; empty: of none.
-func (a *Agent) InviteInPlace(ctx context.Context, target, replaces string, sdp []byte) (*Call, error) {
-	var extra []dialog.Field
-	if replaces != "" {
-		extra = []dialog.Field{{Name: "Replaces", Value: replaces}}
-	}
+// InviteAs is Invite for a call that is not like every other.
+func (a *Agent) InviteAs(ctx context.Context, target string, how Manner, sdp []byte) (*Call, error) {
 	uri, err := parseURI(target)
 	if err != nil {
 		return nil, err
@@ -150,7 +145,17 @@ func (a *Agent) InviteInPlace(ctx context.Context, target, replaces string, sdp 
 	c.outgoing, c.peer, c.remote = true, target, remote
 	// RFC 3261, Section 19.1.1: a Request-URI holds no headers.
 	uri.Headers = nil
-	c.machine, err = dialog.Place(a.local(f, remote), uri.String(), sdp, extra...)
+	local := a.local(f, remote)
+	var extra []dialog.Field
+	if how.Anonymous {
+		extra = a.anonymous(f, &local)
+		c.contactUser = newID()
+		local.Contact = c.contact(f, local.Contact)
+	}
+	if how.Replaces != "" {
+		extra = append(extra, dialog.Field{Name: "Replaces", Value: how.Replaces})
+	}
+	c.machine, err = dialog.Place(local, uri.String(), sdp, extra...)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrAddress, err)
 	}

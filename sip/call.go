@@ -34,8 +34,11 @@ type Call struct {
 	offer    []byte
 	source   netip.AddrPort // of an incoming INVITE
 	remote   netip.AddrPort // where the peer of a direct call was found
-	silent   bool           // nobody is told of this call: it is only answered as all are
-	replaces *Call          // the call that an incoming one is to take the place of
+	asserted string         // who the provider says is calling
+	// contactUser is that of an anonymous call's Contact; empty: as usual.
+	contactUser string
+	silent      bool  // nobody is told of this call: it is only answered as all are
+	replaces    *Call // the call that an incoming one is to take the place of
 
 	events  chan CallEvent
 	inbox   chan func(now time.Time)
@@ -126,7 +129,7 @@ func (c *Call) Refuse() error {
 func (c *Call) Change(sdp []byte) error {
 	return c.ask(func(time.Time) error {
 		l := c.agent.local(c.current(), c.remote)
-		c.machine.Moved(l.Via, l.Contact)
+		c.machine.Moved(l.Via, c.contact(c.current(), l.Contact))
 		return c.machine.Reinvite(sdp)
 	})
 }

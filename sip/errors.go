@@ -8,6 +8,8 @@ import (
 
 // What can go wrong, each as one sentence. Test with errors.Is.
 var (
+	errUserAgent = errors.New("the account's User-Agent holds characters that no header field may")
+
 	ErrUnreachable = errors.New("the SIP server cannot be reached")
 	ErrCertificate = errors.New("the SIP server's certificate is not valid for this account's domain")
 	ErrAuth        = errors.New("the SIP server does not accept this user name and password")

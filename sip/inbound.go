@@ -26,6 +26,7 @@ func (a *Agent) requested(req *sip.Request, tx *sip.ServerTx) {
 	inside := dialog.ToTag(req) != "" && req.Method != sip.OPTIONS
 	if reply, ok := dialog.Standing(req, newID()); ok && !inside && req.Method != cancelMethod {
 		a.stack.respond(tx, reply.Build(req))
+		a.hearStanding(req)
 		return
 	}
 	switch {
@@ -100,6 +101,7 @@ func (a *Agent) invited(now time.Time, req *sip.Request, tx *sip.ServerTx) {
 	}
 	c := a.newCall(f)
 	c.machine, c.peer, c.offer = machine, peerName(req), dialog.SDP(req)
+	c.asserted = asserted(f, req)
 	c.source, c.remote, c.invite, c.replaces = sourceOf(req), sourceOf(req), tx, replaced
 	c.serve(req, tx)
 	if a.enter(c, req) != nil {

@@ -587,7 +587,7 @@ func TestItem44_AttendedTransfer(t *testing.T) {
 	// Whoever was sent to us by that, says so in its INVITE.
 	bubble(t, func(t *testing.T, _ *simnet.Network, ph, us *simnet.Host) {
 		p, a := newPeer(t, ph), directAgent(t, us)
-		if _, err := a.InviteInPlace(t.Context(), "sip:carol@"+peerAddr, "a@b;to-tag=1;from-tag=2", offer); err != nil {
+		if _, err := a.InviteAs(t.Context(), "sip:carol@"+peerAddr, Manner{Replaces: "a@b;to-tag=1;from-tag=2"}, offer); err != nil {
 			t.Fatal(err)
 		}
 		if m := p.wantRequest("INVITE"); dialog.Value(m, "Replaces") != "a@b;to-tag=1;from-tag=2" {

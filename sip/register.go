@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -46,6 +47,8 @@ type line struct {
 	names  []string // for the certificate
 	keys   *keyring
 	user   string // of Contact
+	// agentName is what requests say of the program; empty: nothing.
+	agentName string
 
 	mu   sync.Mutex // guards flow
 	flow *flow
@@ -67,7 +70,7 @@ func newLine(a *Agent, acc *Account) (*line, error) {
 	}
 	l := &line{
 		agent: a, aor: "sip:" + uri.User + "@" + uri.Host, domain: strings.Trim(uri.Host, "[]"),
-		hopURI: acc.Registrar, user: acc.ContactUser,
+		hopURI: acc.Registrar, user: acc.ContactUser, agentName: acc.UserAgent,
 		callID: newID(), tag: newID(), done: make(chan struct{}),
 	}
 	l.names = []string{l.domain}
@@ -82,6 +85,9 @@ func newLine(a *Agent, acc *Account) (*line, error) {
 	}
 	if l.user == "" {
 		l.user = newID()
+	}
+	if !printable(l.agentName) {
+		return nil, errUserAgent
 	}
 	if u, err := parseURI("sip:" + l.user + "@" + nobody); err != nil || u.User != l.user {
 		return nil, fmt.Errorf("the user of the account's Contact: %w", ErrAddress)
@@ -256,9 +262,9 @@ func (l *line) build(f *flow, expires time.Duration, credentials []dialog.Field)
 		Via: "SIP/2.0/" + f.kind.String() + " " + nobody, Branch: newID(),
 		From: "<" + l.aor + ">;tag=" + l.tag, To: "<" + l.aor + ">",
 		CallID: l.callID, Seq: l.seq, Contact: l.contact(f.kind),
-		Extra: append(credentials, dialog.Field{
+		Extra: slices.Concat(credentials, l.userAgent(), []dialog.Field{{
 			Name: "Expires", Value: strconv.Itoa(int(expires / time.Second)),
-		}),
+		}}),
 	}.Build()
 }
 

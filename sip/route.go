@@ -221,6 +221,7 @@ func (a *Agent) local(f *flow, peer netip.AddrPort) dialog.Local {
 		l.Via = "SIP/2.0/" + f.kind.String() + " " + nobody
 		l.Contact = a.line.contact(f.kind)
 		l.Authorize = a.line.keys.authorize
+		l.Fields = a.line.userAgent()
 		return l
 	}
 	local := f.local

@@ -27,6 +27,19 @@ type Account struct {
 	// WeakDigest answers challenges with MD5 or without qop outside of TLS, and
 	// ones that ask for less than the registrar does.
 	WeakDigest bool
+	// UserAgent is what requests say of the program, where a provider demands that;
+	// empty: nothing.
+	UserAgent string
+}
+
+// Manner is what sets a call of ours apart; the zero value: nothing.
+type Manner struct {
+	// Replaces is what a TransferAsked said: the call is to take the place of one
+	// that the target has.
+	Replaces string
+	// Anonymous: the call does not say who calls, and asks the provider not to
+	// (RFC 3323, RFC 3325).
+	Anonymous bool
 }
 
 // Config is what an Agent is made of.
@@ -51,7 +64,8 @@ type Network interface {
 	LocalFor(remote netip.Addr) (netip.Addr, error)
 }
 
-// Event is what an Agent tells its owner: Registered, RegistrationLost, Incoming.
+// Event is what an Agent tells its owner: Registered, RegistrationLost, Incoming,
+// MessagesWaiting, Message.
 type Event interface{ event() }
 
 // Registered: the registrar has accepted us, until Expires from now.
@@ -68,7 +82,20 @@ type RegistrationLost struct {
 // 180 after 200 ms whatever happens.
 type Incoming struct{ Call *Call }
 
+// MessagesWaiting is what the provider says about the user's mailbox. New and Old
+// are numbers of voice messages, 0 where it does not say.
+type MessagesWaiting struct {
+	Waiting  bool
+	New, Old int
+}
+
+// Message is a message in writing, outside of any call. From is the sender's word,
+// and everybody on the way could read it.
+type Message struct{ From, Body string }
+
 func (Registered) event()       {}
+func (MessagesWaiting) event()  {}
+func (Message) event()          {}
 func (RegistrationLost) event() {}
 func (Incoming) event()         {}
 
@@ -103,7 +130,7 @@ type Changed struct {
 }
 
 // TransferAsked: the peer asks us to call somebody else in place of it.
-// Call.TransferProgress must follow. Replaces is for Agent.InviteInPlace.
+// Call.TransferProgress must follow. Replaces is for Manner.
 type TransferAsked struct{ Target, Replaces string }
 
 // Transferring is how far the peer has come whom we sent on (Call.Transfer).

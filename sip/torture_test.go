@@ -37,7 +37,7 @@ var torture = []struct {
 	{"dblreq", "valid REGISTER; what follows its length in the datagram is nobody's", 405},
 	{"semiuri", "valid; semicolons in the user part of the URI", 200},
 	{"transports", "valid; unknown transports in Via", 200},
-	{"mpart01", "valid MESSAGE of several parts; none are taken outside of a call", 405},
+	{"mpart01", "valid MESSAGE of several parts; only plain text is taken", 415},
 	{"unreason", "valid response to nothing that we asked", dropped},
 	{"noreason", "valid response to nothing that we asked", dropped},
 

@@ -73,9 +73,13 @@ type call struct {
 	done   chan struct{} // closed when run has ended
 
 	outgoing bool
-	peer     string // what the other end is called; nobody has checked it
-	sip      *sip.Call
-	sipDone  bool // sip's last event has come
+	// anonymous: the call does not say who calls; nothing that other calls have may
+	// be in it.
+	anonymous bool
+	zid       [12]byte // shown to the other phone
+	peer      string   // what the other end is called; nobody has checked it
+	sip       *sip.Call
+	sipDone   bool // sip's last event has come
 
 	changes changes
 	consent consent
@@ -118,15 +122,18 @@ type call struct {
 }
 
 func newCall(p *Phone, id string, outgoing bool) *call {
+	anonymous := outgoing && (p.cfg.Anonymous || p.account != nil && p.account.Anonymous)
 	return &call{
-		phone:    p,
-		log:      p.log.With("call", id),
-		id:       id,
-		outgoing: outgoing,
-		inbox:    make(chan message, inboxSize),
-		zrtpIn:   make(chan datagram, zrtpQueue),
-		taken:    make(chan struct{}, 1),
-		done:     make(chan struct{}),
+		anonymous: anonymous,
+		zid:       p.zidFor(anonymous),
+		phone:     p,
+		log:       p.log.With("call", id),
+		id:        id,
+		outgoing:  outgoing,
+		inbox:     make(chan message, inboxSize),
+		zrtpIn:    make(chan datagram, zrtpQueue),
+		taken:     make(chan struct{}, 1),
+		done:      make(chan struct{}),
 		facts: assay.Facts{
 			Outgoing:      outgoing,
 			Direct:        p.account == nil,
@@ -134,6 +141,8 @@ func newCall(p *Phone, id string, outgoing bool) *call {
 			KeyFile:       p.cfg.Store.Sealing() == store.KeyFile,
 			ContactUser:   p.account != nil && p.account.ContactUser != "",
 			WeakDigest:    p.account != nil && p.account.WeakDigest,
+			UserAgent:     p.account != nil && p.account.UserAgent != "",
+			Anonymous:     anonymous,
 			Relay:         p.account != nil && p.account.Relay.Only,
 		},
 	}

@@ -16,7 +16,7 @@ func (c *call) ringIn() error {
 	}
 	c.replaces = c.phone.callOf(c.sip.Replaces())
 	c.facts.HashSignalled = len(c.offered.ZRTPHashes) > 0
-	in := Incoming{Head: c.head(), From: c.peer, Known: c.known()}
+	in := Incoming{Head: c.head(), From: c.peer, Asserted: c.sip.Asserted(), Known: c.known()}
 	if c.replaces != nil {
 		in.Replaces = c.replaces.id
 	}
@@ -44,6 +44,13 @@ func (c *call) known() []string {
 		out = append(out, "the caller's phone announces end-to-end encryption (ZRTP)")
 	} else {
 		out = append(out, "the caller's phone does not announce encryption; it may still agree on keys when you answer")
+	}
+	if who := c.sip.Asserted(); who != "" {
+		says := "your provider says that it comes from " + who + "; that is its word, and no proof"
+		if !c.facts.SignallingTLS {
+			says += ", and the way to it is not encrypted, so others could have said so"
+		}
+		out = append(out, says)
 	}
 	if c.facts.Direct {
 		return append(out, "it comes without a provider")

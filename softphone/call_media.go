@@ -67,7 +67,7 @@ func (c *call) openMedia(local netip.Addr, force bool) error {
 	}
 	c.heard = c.stream.FirstAuthenticated()
 	c.session, err = zrtp.NewSession(zrtp.Config{
-		ZID: c.phone.ownZID(), SSRC: ssrc, Retained: c.retained, Expiry: zrtp.ExpiryNever,
+		ZID: c.zid, SSRC: ssrc, Retained: c.retained, Expiry: zrtp.ExpiryNever,
 	})
 	if err != nil {
 		return err

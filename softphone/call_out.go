@@ -32,7 +32,7 @@ func (c *call) invite() error {
 	ctx, cancel := context.WithTimeout(context.Background(), inviteTime)
 	defer cancel()
 	c.changes.said = offer.Offer(c.local)
-	sc, err := c.phone.agent.InviteInPlace(ctx, c.peer, c.inPlaceOf, c.changes.said)
+	sc, err := c.phone.agent.InviteAs(ctx, c.peer, sip.Manner{Replaces: c.inPlaceOf, Anonymous: c.anonymous}, c.changes.said)
 	if err != nil {
 		return err
 	}

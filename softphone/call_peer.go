@@ -9,7 +9,7 @@ import (
 // retained is what the key agreement may know about a peer: called by the
 // session, in the call's goroutine.
 func (c *call) retained(peer zrtp.ZID) (zrtp.Retained, bool) {
-	p, _, ok := c.phone.cfg.Store.Peer(c.phone.ownZID(), peer)
+	p, _, ok := c.phone.cfg.Store.Peer(c.zid, peer)
 	if !ok {
 		return zrtp.Retained{}, false
 	}
@@ -20,7 +20,7 @@ func (c *call) retained(peer zrtp.ZID) (zrtp.Retained, bool) {
 
 // recallPeer adds to the facts what is kept about the peer besides secrets.
 func (c *call) recallPeer() {
-	p, _, ok := c.phone.cfg.Store.Peer(c.phone.ownZID(), c.secure.Peer)
+	p, _, ok := c.phone.cfg.Store.Peer(c.zid, c.secure.Peer)
 	c.facts.VerifiedElsewhere = c.verifiedElsewhere()
 	if !ok {
 		return
@@ -36,7 +36,10 @@ func (c *call) recallPeer() {
 // compared.
 func (c *call) remember() {
 	s := c.secure
-	err := c.phone.cfg.Store.UpdatePeer(c.phone.ownZID(), s.Peer, func(p *store.Peer) error {
+	if c.anonymous {
+		return // there is nothing that it could be recognised by
+	}
+	err := c.phone.cfg.Store.UpdatePeer(c.zid, s.Peer, func(p *store.Peer) error {
 		p.RS1, p.RS2 = s.Remember.RS1, s.Remember.RS2
 		p.RS1Expires, p.RS2Expires = s.Remember.RS1Expires, s.Remember.RS2Expires
 		p.Verified = s.Remember.Verified
@@ -54,18 +57,18 @@ func (c *call) remember() {
 
 // markVerified binds the compared code to the contact, when there is one.
 func (c *call) markVerified() {
-	if contact, ok := c.contact(); ok {
-		err := c.phone.cfg.Store.Verify(c.phone.ownZID(), c.secure.Peer, contact)
+	if contact, ok := c.contact(); ok && !c.anonymous {
+		err := c.phone.cfg.Store.Verify(c.zid, c.secure.Peer, contact)
 		c.stored("that the code was compared", err)
 	}
 }
 
 // forgetVerified takes the verification back: the codes differed.
 func (c *call) forgetVerified() {
-	if _, _, ok := c.phone.cfg.Store.Peer(c.phone.ownZID(), c.secure.Peer); !ok {
+	if _, _, ok := c.phone.cfg.Store.Peer(c.zid, c.secure.Peer); !ok {
 		return
 	}
-	c.stored("that the codes differed", c.phone.cfg.Store.Unverify(c.phone.ownZID(), c.secure.Peer))
+	c.stored("that the codes differed", c.phone.cfg.Store.Unverify(c.zid, c.secure.Peer))
 }
 
 // stored says what could not be stored. The call goes on: what is on the disk

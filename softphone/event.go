@@ -36,6 +36,8 @@ type Incoming struct {
 	Head
 	// From is what the caller claims to be; nobody has checked it.
 	From string
+	// Asserted is whom the own provider names as the caller; empty: nobody.
+	Asserted string
 	// Known says in a sentence what is known: offers ZRTP, hash present, ...
 	Known []string
 	// Refused: policy has refused it already; Why says why. The caller hears
@@ -153,10 +155,21 @@ type Consented struct {
 	Agreed bool
 }
 
-// Text is a message in writing. Everybody on its way could read it.
+// Text is a message in writing. Everybody on its way could read it. From is who
+// sent it, by its own word; empty: the other end of the call.
 type Text struct {
 	Head
+	From string
 	Body string
+}
+
+// MessagesWaiting is what the provider says about the mailbox of an account. New
+// and Old are numbers of voice messages, 0 where it does not say.
+type MessagesWaiting struct {
+	Head
+	Account  string
+	Waiting  bool
+	New, Old int
 }
 
 // Notice is something the user should know: a store opened after a rollback, a
@@ -207,4 +220,5 @@ func (Redirected) event()       {}
 func (Consented) event()        {}
 func (Text) event()             {}
 func (Notice) event()           {}
+func (MessagesWaiting) event()  {}
 func (Ended) event()            {}

@@ -40,6 +40,8 @@ type Config struct {
 	// DigitsInSignalling sends keys of a telephone where everybody on the way reads
 	// them, for menus that take them in no other way.
 	DigitsInSignalling bool
+	// Anonymous: our calls do not say who calls, whatever the account's setting.
+	Anonymous bool
 	// Echo sends back what is heard, instead of a microphone.
 	Echo   bool
 	Logger *slog.Logger
@@ -170,7 +172,7 @@ func signallingAccount(a *store.Account) (*sip.Account, error) {
 	}
 	out := &sip.Account{
 		AOR: a.AOR, Registrar: a.Registrar, AuthUser: a.AuthUser,
-		Password: a.Password, ContactUser: a.ContactUser, WeakDigest: a.WeakDigest,
+		Password: a.Password, ContactUser: a.ContactUser, WeakDigest: a.WeakDigest, UserAgent: a.UserAgent,
 	}
 	var err error
 	out.Roots, err = rootsOf(a)
@@ -236,6 +238,10 @@ func (p *Phone) hear() {
 			p.emit(RegistrationLost{Head: p.head(""), Account: p.account.AOR, Why: sentence(ev.Why), Retry: ev.Retry})
 		case sip.Incoming:
 			p.incoming(ev.Call)
+		case sip.MessagesWaiting:
+			p.emit(MessagesWaiting{Head: p.head(""), Account: p.account.AOR, Waiting: ev.Waiting, New: ev.New, Old: ev.Old})
+		case sip.Message:
+			p.emit(Text{Head: p.head(""), From: ev.From, Body: ev.Body})
 		}
 	}
 }
@@ -469,10 +475,14 @@ func sentence(err error) string {
 	return err.Error()
 }
 
-// ownZID is the identifier that we show to phones: the account's, or the one
-// for calls without a provider.
-func (p *Phone) ownZID() [12]byte {
-	if p.account != nil {
+// zidFor is the identifier that a call shows to the other phone: the account's, or
+// the one for calls without a provider; or one that was never seen and never will be.
+func (p *Phone) zidFor(anonymous bool) (zid [12]byte) {
+	switch {
+	case anonymous:
+		rand.Read(zid[:])
+		return zid
+	case p.account != nil:
 		return p.account.ZID
 	}
 	return p.cfg.Store.DirectZID()

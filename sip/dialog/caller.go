@@ -40,9 +40,9 @@ func (c *Call) buildInvite(sdp []byte, credentials []Field) (*sip.Request, error
 	return Outgoing{
 		Method: "INVITE", URI: c.target,
 		Via: c.local.Via, Branch: c.local.Identifier(),
-		From: "<" + c.local.URI + ">;tag=" + c.tag, To: "<" + c.target + ">",
+		From: withTag(c.local.from(), c.tag), To: "<" + c.target + ">",
 		CallID: c.id, Seq: c.seq, Contact: c.local.Contact,
-		Extra: slices.Concat(credentials, []Field{{"Allow", Allow}, {"Supported", Supported}}, c.extra), SDP: sdp,
+		Extra: slices.Concat(credentials, []Field{{"Allow", Allow}, {"Supported", Supported}}, c.local.Fields, c.extra), SDP: sdp,
 	}.Build()
 }
 

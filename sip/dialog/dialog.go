@@ -14,6 +14,10 @@ type Local struct {
 	URI     string // of From: "sip:alice@example.org"
 	Contact string // "<sip:…>"
 	Via     string // "SIP/2.0/TLS anonymous.invalid"
+	// Display is the name beside URI; empty: none.
+	Display string
+	// Fields stand in each request of ours beside those that all have.
+	Fields []Field
 	// Identifier makes a new random identifier, of one length.
 	Identifier func() string
 	// Random makes a random number from 0 to n-1.
@@ -26,6 +30,14 @@ type Local struct {
 // Tries counts how often one request was sent with credentials, by what Authorize
 // tells apart (realms).
 type Tries map[string]int
+
+// from is the value of From, without a tag.
+func (l Local) from() string {
+	if l.Display == "" {
+		return "<" + l.URI + ">"
+	}
+	return `"` + escapeQuoted(l.Display) + `" <` + l.URI + ">"
+}
 
 // random is Random, or nothing random where there is none.
 func (l Local) random(n int) int {
@@ -257,7 +269,7 @@ func (d *Dialog) build(m message, seq uint32, credentials []Field) (*sip.Request
 		Method: m.method, URI: uri, Routes: routes,
 		Via: d.local.Via, Branch: d.local.Identifier(),
 		From: withTag(d.LocalURI, d.LocalTag), To: withTag(d.RemoteURI, d.RemoteTag),
-		CallID: d.CallID, Seq: seq, Extra: append(slices.Clone(credentials), m.extra...),
+		CallID: d.CallID, Seq: seq, Extra: slices.Concat(credentials, m.extra, d.local.Fields),
 		SDP: m.body, Type: m.kind,
 	}
 	if slices.Contains(withContact, m.method) {

@@ -259,7 +259,9 @@ func Standing(req *sip.Request, tag string) (Reply, bool) {
 		return Reply{Code: 489, ToTag: tag}, true
 	case sip.INVITE, sip.CANCEL, sip.BYE, sip.ACK, sip.UPDATE, sip.INFO, sip.PRACK:
 		return Reply{}, false
-	case sip.REGISTER, sip.REFER, sip.MESSAGE, sip.PUBLISH:
+	case sip.MESSAGE:
+		return textReply(req, tag), true
+	case sip.REGISTER, sip.REFER, sip.PUBLISH:
 		// RFC 3261, Section 8.2.1: a 405 MUST carry an Allow header field.
 		return Reply{Code: 405, ToTag: tag, Extra: []Field{allow}}, true
 	default:

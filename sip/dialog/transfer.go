@@ -252,11 +252,25 @@ func (c *Call) Info(kind string, body []byte) error {
 // text takes a MESSAGE within the dialog: plain text is passed on, the rest is
 // not understood. RFC 3428, Section 7.
 func (c *Call) text(req *sip.Request) {
+	c.respond(req, textReply(req, ""))
+	if body, ok := PlainText(req); ok {
+		c.tell(Text{Body: body})
+	}
+}
+
+// textReply is the answer to a MESSAGE, the same in every state.
+func textReply(req *sip.Request, tag string) Reply {
+	if _, ok := PlainText(req); !ok {
+		return Reply{Code: 415, ToTag: tag, Extra: []Field{{"Accept", "text/plain"}}}
+	}
+	return Reply{Code: 200, ToTag: tag}
+}
+
+// PlainText is the text of a MESSAGE; false: it is none that a person could read.
+func PlainText(req *sip.Request) (string, bool) {
 	kind, _, _ := strings.Cut(Value(req, "Content-Type"), ";")
 	if !strings.EqualFold(strings.TrimSpace(kind), "text/plain") || len(req.Body()) > maxText {
-		c.respond(req, Reply{Code: 415, Extra: []Field{{"Accept", "text/plain"}}})
-		return
+		return "", false
 	}
-	c.respond(req, Reply{Code: 200})
-	c.tell(Text{Body: string(req.Body())})
+	return string(req.Body()), true
 }

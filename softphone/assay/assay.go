@@ -105,6 +105,9 @@ type Facts struct {
 	// provider forced a fixed Contact user, WeakDigest: a weak way to prove the
 	// password.
 	SignallingTLS, Relay, KeyFile, ContactUser, WeakDigest bool
+	// UserAgent: requests name a program, because the provider demands it.
+	// Anonymous: the call does not say who calls.
+	UserAgent, Anonymous bool
 	// ProviderKeys: the keys came through the signalling (SDES), and are in use.
 	ProviderKeys bool
 	// Direct: a call without a provider.

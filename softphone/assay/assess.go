@@ -10,7 +10,7 @@ func Assess(f Facts) Report {
 		assessUnforged(f),
 		{Unnoticed, NotOffered, whyUnnoticed(f)},
 		{Unlinked, NotOffered, whyUnlinked(f)},
-		{Anonymity, NotOffered, "Not built yet: the other end learns the address that you call from."},
+		{Anonymity, NotOffered, whyAnonymity(f)},
 		{Undisclosed, NotOffered, whyUndisclosed(f)},
 		{SilentLeave, NotOffered, "Not built yet: hanging up shows, on the wire and to the ear."},
 		{OffRecord, NotOffered, "Not built yet: nothing in the call is signed, so its keys prove nothing, but the tool that forges recordings, and so persuades people of it, is missing."},
@@ -164,6 +164,19 @@ func whyUnlinked(f Facts) string {
 	return "Not built yet: the providers see who calls whom, and so does the network, because the way to your provider is not encrypted."
 }
 
+func whyAnonymity(f Facts) string {
+	const says = "The call names neither you nor this phone, and asks your provider to name you neither; your provider knows you, and whether it does as asked cannot be seen from here. Not built yet: that the others see that somebody is anonymous."
+	switch {
+	case !f.Anonymous:
+		return "Not built yet: the other end learns the address that you call from."
+	case f.Direct:
+		return "Not built yet: the call does not name you, but goes straight to the other end, who sees the network address you are at."
+	case !f.Relay:
+		return says + " The other end sees the network address that you are at: a relay would hide it."
+	}
+	return says
+}
+
 func whyUndisclosed(f Facts) string {
 	why := "Not built yet: the other end and your provider see the network address you are at."
 	if f.Relay {
@@ -174,6 +187,9 @@ func whyUndisclosed(f Facts) string {
 	}
 	if f.WeakDigest {
 		why += " Your provider may ask for your password in a weak way, which you have allowed: who reads the answer on the network, or is called, can try passwords against it."
+	}
+	if f.UserAgent {
+		why += " Your provider demands that the phone names a program, and everyone on the way reads it."
 	}
 	if f.KeyFile {
 		why += " The key to your contacts and secrets lies in a file beside them, so who copies your disk reads both: a desktop keyring or --passphrase-file would prevent that."

@@ -65,6 +65,8 @@ const whileItRuns = `While it runs, lines on standard input are commands:
 
 type callCommand struct {
 	callOptions
+	Anonymous bool `help:"Do not say who calls, and ask the provider not to. The phone shows no identifier that it shows in other calls."`
+
 	URI string        `arg:"" name:"uri" help:"Whom to call: sip:bob@example.org, or a contact's name."`
 	For time.Duration `help:"Hang up this long after the answer." placeholder:"D"`
 }
@@ -98,7 +100,9 @@ func (c *callCommand) Run(e *env) error {
 		if err := checkTarget(target); err != nil {
 			return err
 		}
-		return e.talk(e.phoneConfig(c.callOptions, s), plan{dial: target, calls: 1, talkFor: c.For})
+		cfg := e.phoneConfig(c.callOptions, s)
+		cfg.Anonymous = c.Anonymous
+		return e.talk(cfg, plan{dial: target, calls: 1, talkFor: c.For})
 	})
 }
 

@@ -186,7 +186,7 @@ func checkAccount(a Account) error {
 	if a.AOR == "" {
 		return fmt.Errorf("%w: an account needs an address", ErrInvalid)
 	}
-	for _, t := range []string{a.AOR, a.Registrar, a.AuthUser, a.ContactUser, a.Relay.URL, a.Relay.User, a.STUN} {
+	for _, t := range []string{a.AOR, a.Registrar, a.AuthUser, a.ContactUser, a.Relay.URL, a.Relay.User, a.STUN, a.UserAgent} {
 		if err := checkLine(t); err != nil {
 			return fmt.Errorf("%w: %q %w", ErrInvalid, t, err)
 		}

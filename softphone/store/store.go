@@ -41,10 +41,17 @@ type Account struct {
 	ContactUser              string
 	// WeakDigest: the password's challenge may be weak where others can read it.
 	WeakDigest bool
-	Relay                        Relay
+	Relay      Relay
 	// STUN is the host:port of a server that tells the phone's public address;
 	// empty: none is asked.
 	STUN string
+	// UserAgent is what requests call the program where the provider demands that;
+	// empty: nothing. Anonymous: calls do not say who calls.
+	UserAgent string
+	Anonymous bool
+	// EmergencyClear: emergency numbers may be called through this account, in a
+	// call that everyone on the way could hear, if the user says so each time.
+	EmergencyClear bool
 }
 
 // Relay is a TURN server that carries an account's voice; the zero value: none.

@@ -27,7 +27,7 @@
 //
 //	registered         –
 //	registration_lost  why, retry_seconds (0: the user must act)
-//	incoming           from, refused, replaces (a call of ours; left out where there is none)
+//	incoming           from, refused, asserted (whom the own provider names; left out where it does not), replaces (a call of ours; likewise)
 //	dialing            to
 //	ringing            –
 //	answered           –
@@ -43,7 +43,8 @@
 //	transfer           to, ringing, done, ok: of the other end that we sent on
 //	redirected         to: a server asks us to call there
 //	consented          agreed: to what was asked
-//	text               text: a message in writing
+//	text               text: a message in writing; from (outside of a call: who says that it is theirs)
+//	messages_waiting   account, waiting, new, old: of the mailbox at the provider
 //	refused            why
 //	notice             text
 //	ended              why, seconds (since the answer)

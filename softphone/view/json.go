@@ -34,6 +34,8 @@ type (
 		headJSON
 		From    string `json:"from"`
 		Refused bool   `json:"refused"`
+		// Asserted is left out where the provider names nobody.
+		Asserted string `json:"asserted,omitempty"`
 		// Replaces is left out of calls that take the place of none.
 		Replaces string `json:"replaces,omitempty"`
 	}
@@ -87,6 +89,18 @@ type (
 		Back   bool   `json:"back"`
 		Forged uint64 `json:"unauthenticated"`
 	}
+	textJSON struct {
+		headJSON
+		Text string `json:"text"`
+		From string `json:"from"` // empty within a call
+	}
+	waitingJSON struct {
+		headJSON
+		Account string `json:"account"`
+		Waiting bool   `json:"waiting"`
+		New     int    `json:"new"`
+		Old     int    `json:"old"`
+	}
 	whyJSON struct {
 		headJSON
 		Why string `json:"why"`
@@ -111,7 +125,7 @@ func JSON(ev softphone.Event) (object any, ok bool) {
 	case softphone.RegistrationLost:
 		return registrationLostJSON{head("registration_lost", ev.Head), Clean(ev.Why), seconds(ev.Retry)}, true
 	case softphone.Incoming:
-		return incomingJSON{head("incoming", ev.Head), Clean(ev.From), ev.Refused, Clean(ev.Replaces)}, true
+		return incomingJSON{head("incoming", ev.Head), Clean(ev.From), ev.Refused, Clean(ev.Asserted), Clean(ev.Replaces)}, true
 	case softphone.Dialing:
 		return toJSON{head("dialing", ev.Head), Clean(ev.To)}, true
 	case softphone.Ringing:
@@ -151,7 +165,9 @@ func JSON(ev softphone.Event) (object any, ok bool) {
 	case softphone.Consented:
 		return consentedJSON{head("consented", ev.Head), ev.Agreed}, true
 	case softphone.Text:
-		return noticeJSON{head("text", ev.Head), sentence(ev.Body)}, true
+		return textJSON{head("text", ev.Head), sentence(ev.Body), Clean(ev.From)}, true
+	case softphone.MessagesWaiting:
+		return waitingJSON{head("messages_waiting", ev.Head), Clean(ev.Account), ev.Waiting, ev.New, ev.Old}, true
 	case softphone.Notice:
 		return noticeJSON{head("notice", ev.Head), Clean(ev.Text)}, true
 	case softphone.Ended:

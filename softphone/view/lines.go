@@ -50,6 +50,8 @@ func Lines(ev softphone.Event) []string {
 		return []string{consented(ev)}
 	case softphone.Text:
 		return []string{written(ev)}
+	case softphone.MessagesWaiting:
+		return []string{mailbox(ev)}
 	case softphone.Notice:
 		return []string{"Note: " + sentence(ev.Text)}
 	case softphone.Ended:

@@ -139,6 +139,8 @@ func (m *Model) Apply(ev softphone.Event) {
 		m.in(ev.Head, func(c *call) { c.asks = "" })
 	case softphone.Text:
 		m.note(written(ev))
+	case softphone.MessagesWaiting:
+		m.note(mailbox(ev))
 	case softphone.Notice:
 		m.note(sentence(ev.Text))
 	case softphone.Ended:

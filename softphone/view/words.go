@@ -161,7 +161,22 @@ func transferred(ev softphone.TransferProgress) string {
 
 // written is a message in writing, and what it is worth.
 func written(ev softphone.Text) string {
+	if ev.From != "" {
+		return "Message in writing from " + Clean(ev.From) + ", or so it says; everybody on the way could read or change it: " + sentence(ev.Body)
+	}
 	return "Message in writing, which everybody on the way could read or change: " + sentence(ev.Body)
+}
+
+// mailbox says what waits in the mailbox that the provider keeps.
+func mailbox(ev softphone.MessagesWaiting) string {
+	who := "Your provider's mailbox for " + Clean(ev.Account)
+	switch {
+	case ev.New > 0:
+		return fmt.Sprintf("%s has %d new and %d old voice messages; the provider can hear them.", who, ev.New, ev.Old)
+	case ev.Waiting:
+		return who + " has new messages; the provider can read them."
+	}
+	return who + " has nothing new."
 }
 
 // broken returns the first broken promise's reason, if any promise that makes a
