@@ -8,7 +8,7 @@
 //
 // What is sent does not depend on what is said: packets leave on absolute ticks,
 // 5 ms after their encoding began, however long it took, and a muted microphone
-// is replaced by encoded room tone. Two Karats send each frame twice (package
+// is replaced by encoded room tone. Two Karats repair lost packets (package
 // profile), which they announce in RTCP; size, pace and payload type stay.
 package media
 
@@ -66,7 +66,7 @@ type Parameters struct {
 // Stats are counted since the beginning of the stream.
 type Stats struct {
 	Sent, Received, Lost, Late uint64
-	// Restored packets were lost and came as a copy with a later one.
+	// Restored packets were lost, and made anew from what came with later ones.
 	Restored uint64
 	// Concealed is in units of 20 ms that were made up, LossHeard its share of the
 	// last seconds.

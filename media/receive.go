@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -42,13 +43,16 @@ type receiver struct {
 	ear     keyEar
 	total   struct{ received, lost uint64 } // of the sources before it
 	buffer  *jitter.Buffer
+	repairs profile.Repairer
+	asker   profile.Asker
+	shaped  bool // payloads of the shape between Karats came
 	header  rtp.Header
 	control rtcp.Header
 	packet  rtp.Packet
 	opened  [maxOpened]byte
 }
 
-func (r *receiver) init() { r.buffer = jitter.New() }
+func (r *receiver) init() { r.buffer, r.asker = jitter.New(), profile.NewAsker() }
 
 func (r *receiver) arm(ctx *srtp.Context, p Parameters, self uint32, clock reporter) {
 	r.mu.Lock()
@@ -77,6 +81,7 @@ func (r *receiver) disarm() {
 	defer r.mu.Unlock()
 	r.ctx = nil
 	r.buffer.Reset()
+	r.repairs.Wipe()
 	clear(r.opened[:])
 }
 
@@ -116,11 +121,26 @@ type verdict struct {
 	newest  bool          // it is ahead of all others, so its address is the peer's
 	rtt     time.Duration // measured by it, else 0
 	karat   bool          // it says that the peer is a Karat
+	ask     careWanted    // what it shows that we should ask of the peer,
+	asked   careWanted    // and what the peer asks of us
 	key     byte          // a key of a telephone,
 	pressed bool          // if one was pressed
 }
 
 func (v verdict) genuine() bool { return v.outcome >= ignored }
+
+// careWanted is a profile.Care, if it is known.
+type careWanted struct {
+	care  profile.Care
+	known bool
+}
+
+// store keeps it where the sender looks.
+func (c careWanted) store(at *atomic.Uint32) {
+	if c.known {
+		at.Store(uint32(c.care))
+	}
+}
 
 // outcome is ordered: ignored and above are genuine.
 type outcome uint8
@@ -151,6 +171,8 @@ func (s *Stream) count(v verdict) {
 	if v.karat {
 		s.out.between.Store(true)
 	}
+	v.ask.store(&s.out.asks)
+	v.asked.store(&s.out.asked)
 }
 
 // open decrypts a datagram and uses it. The caller holds mu.
@@ -201,40 +223,70 @@ func (r *receiver) takeVoice(now time.Time) verdict {
 		r.total.lost += uint64(r.source.lost())
 		r.source, r.ear = source{ssrc: h.SSRC}, keyEar{}
 		r.buffer.Reset()
+		r.repairs.Wipe()
 	}
 	// Only a source that was never heard takes over: two that alternate would
 	// tear the playout buffer at each packet.
 	if h.SSRC != r.source.ssrc {
 		return verdict{outcome: ignored}
 	}
-	newest := r.source.note(now, h.SequenceNumber, h.Timestamp)
+	ahead := r.source.note(now, h.SequenceNumber, h.Timestamp)
+	v := verdict{outcome: ignored, newest: ahead > 0, ask: careWanted{r.asker.Hear(ahead), true}}
 	if r.params.EventRate > 0 && h.PayloadType == r.params.EventPT {
-		code, fresh := r.ear.hear(h.Timestamp, r.packet.Payload)
-		return verdict{outcome: ignored, newest: newest, key: code, pressed: fresh}
+		v.key, v.pressed = r.ear.hear(h.Timestamp, r.packet.Payload)
+		return v
 	}
-	if h.PayloadType != r.params.ReceivePT || !r.put(now, h, r.packet.Payload) {
-		return verdict{outcome: ignored, newest: newest} // telephone events, comfort noise, garbage
+	if h.PayloadType != r.params.ReceivePT {
+		return v // comfort noise, garbage
 	}
-	return verdict{outcome: taken, newest: newest}
+	// Without rtcp-mux nothing was announced.
+	if p, payload, ok := profile.Split(r.packet.Payload); ok && r.params.RTCPMux {
+		r.shaped, v.asked = true, careWanted{payload.Asks, true}
+		ok = r.putShaped(now, p, h, &payload)
+		return v.when(ok)
+	}
+	n, err := codec.Samples(r.packet.Payload)
+	if err != nil {
+		return v
+	}
+	r.put(now, h, n, r.packet.Payload)
+	return v.when(true)
 }
 
-// put gives a payload to the playout buffer; false if there is no Opus in it. The
-// caller holds mu.
-func (r *receiver) put(now time.Time, h *rtp.Header, payload []byte) bool {
-	p, frame, earlier, twice := profile.Split(payload)
-	if twice = twice && r.params.RTCPMux; twice { // else nothing was announced
-		payload = frame
+// when says that the packet was taken, if it was.
+func (v verdict) when(ok bool) verdict {
+	if ok {
+		v.outcome = taken
 	}
-	n, err := codec.Samples(payload)
-	if err != nil || twice && n != p.Samples {
+	return v
+}
+
+// put gives an Opus packet to the playout buffer. The caller holds mu.
+func (r *receiver) put(now time.Time, h *rtp.Header, samples int, packet []byte) {
+	r.buffer.Put(now, h.SequenceNumber, h.Timestamp, samples, packet)
+	if codec.Redundant(packet) {
+		r.buffer.Expect(now, h.SequenceNumber-1, h.Timestamp-uint32(samples))
+	}
+}
+
+// putShaped gives what came in a payload between Karats to the playout buffer, and
+// the lost packets that it gives back; false if there is no Opus in it. The caller
+// holds mu.
+func (r *receiver) putShaped(now time.Time, p *profile.Profile, h *rtp.Header, payload *profile.Payload) bool {
+	if n, err := codec.Samples(payload.Frame); err != nil || n != p.Samples {
 		return false
 	}
-	r.buffer.Put(now, h.SequenceNumber, h.Timestamp, n, payload)
-	if !twice {
-		return true
+	r.put(now, h, p.Samples, payload.Frame)
+	r.repairs.Take(h.SequenceNumber, payload)
+	for {
+		seq, frame, ok := r.repairs.Next(p)
+		if !ok {
+			return true
+		}
+		if n, err := codec.Samples(frame); err != nil || n != p.Samples {
+			continue
+		}
+		back := uint32(h.SequenceNumber - seq)
+		r.buffer.PutCopy(now, seq, h.Timestamp-back*uint32(p.Samples), p.Samples, frame)
 	}
-	if n, err := codec.Samples(earlier); err == nil && n == p.Samples {
-		r.buffer.PutCopy(now, h.SequenceNumber-uint16(p.Back), h.Timestamp-uint32(p.Back*p.Samples), n, earlier)
-	}
-	return true
 }

@@ -283,33 +283,30 @@ func opener(t testing.TB, k media.Keys) *srtp.Context {
 }
 
 // decode decrypts and decodes all voice that an end sent.
-func decode(t testing.TB, k media.Keys, packets []sent) []int16 {
+func decode(t testing.TB, k media.Keys, packets []sent) (pcm []int16) {
 	t.Helper()
-	return decodeEach(t, k, packets, func(payload []byte) []byte {
-		if _, frame, _, ok := profile.Split(payload); ok {
-			return frame
-		}
-		return payload
-	})
-}
-
-// decodeCopies decodes the copies of earlier frames in what an end sent.
-func decodeCopies(t testing.TB, k media.Keys, packets []sent) []int16 {
-	t.Helper()
-	return decodeEach(t, k, packets, func(payload []byte) []byte {
-		_, _, earlier, _ := profile.Split(payload)
-		return earlier
-	})
-}
-
-func decodeEach(t testing.TB, k media.Keys, packets []sent, part func(payload []byte) []byte) (pcm []int16) {
-	t.Helper()
-	ctx := opener(t, k)
 	d, err := codec.NewDecoder()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out [codec.MaxSamples]int16
+	for _, payload := range payloads(t, k, packets) {
+		if _, v, ok := profile.Split(payload); ok {
+			payload = v.Frame
+		}
+		n, err := d.Decode(&out, payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pcm = append(pcm, out[:n]...)
+	}
+	return pcm
+}
+
+// payloads decrypts all voice that an end sent.
+func payloads(t testing.TB, k media.Keys, packets []sent) (all [][]byte) {
+	t.Helper()
+	ctx := opener(t, k)
 	for _, s := range packets {
 		plain, err := ctx.DecryptRTP(nil, s.b, nil)
 		if err != nil {
@@ -319,17 +316,9 @@ func decodeEach(t testing.TB, k media.Keys, packets []sent, part func(payload []
 		if err := p.Unmarshal(plain); err != nil {
 			t.Fatal(err)
 		}
-		frame := part(p.Payload)
-		if frame == nil {
-			continue
-		}
-		n, err := d.Decode(&out, frame)
-		if err != nil {
-			t.Fatal(err)
-		}
-		pcm = append(pcm, out[:n]...)
+		all = append(all, p.Payload)
 	}
-	return pcm
+	return all
 }
 
 // period is the time between packets that an end chose for its call.

@@ -10,6 +10,7 @@ import (
 	"github.com/pion/rtcp"
 
 	"karat/media/codec"
+	"karat/media/profile"
 )
 
 const (
@@ -148,14 +149,32 @@ func (r *receiver) openReport(now time.Time, b []byte) verdict {
 			if p.SSRC == r.source.ssrc {
 				r.source.senderReport, r.source.senderReportAt = middle(p.NTPTime), now
 			}
-			v.rtt = max(v.rtt, r.roundTrip(now, p.Reports))
+			v.readReports(r, now, p.Reports)
 		case *rtcp.ReceiverReport:
-			v.rtt = max(v.rtt, r.roundTrip(now, p.Reports))
+			v.readReports(r, now, p.Reports)
 		case *rtcp.ApplicationDefined:
 			v.karat = v.karat || p.Name == announcement && p.SubType == announcementSubtype
 		}
 	}
 	return v
+}
+
+// lossWorthCare is the share of packets lost, in 256ths, from which a phone that is
+// no Karat is sent redundancy.
+const lossWorthCare = 1
+
+// readReports takes what the peer reports on us.
+func (v *verdict) readReports(r *receiver, now time.Time, reports []rtcp.ReceptionReport) {
+	v.rtt = max(v.rtt, r.roundTrip(now, reports))
+	for _, p := range reports {
+		if p.SSRC != r.self || r.shaped {
+			continue // a Karat asks in its payloads, sooner
+		}
+		v.asked = careWanted{profile.Least, true}
+		if p.FractionLost >= lossWorthCare {
+			v.asked.care = profile.Some
+		}
+	}
 }
 
 // maxRoundTrip is more than a packet lives; beyond it a report is nonsense.

@@ -94,7 +94,7 @@ func TestLossIsCounted(t *testing.T) {
 		time.Sleep(21 * time.Second)
 		st := r.alice.Stats()
 		if st.Lost < 100 || st.Lost > 108 || st.Restored < 90 || st.Concealed < 1 || st.Concealed > 15 {
-			t.Errorf("of 1040 packets 104 were lost, and nearly all came again as copies: %+v", st)
+			t.Errorf("of 1040 packets 104 were lost, and nearly all mended by the next: %+v", st)
 		}
 		ctx := opener(t, r.alice.keys)
 		var last rtcp.ReceptionReport

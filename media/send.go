@@ -35,14 +35,16 @@ type sender struct {
 	clock   clock
 	period  time.Duration // of packets, by the machine's clock
 	between atomic.Bool   // the peer is a Karat too
+	asked   atomic.Uint32 // the profile.Care that the peer wants
+	asks    atomic.Uint32 // and that we want of it
 
 	// The sender's goroutine alone uses these.
 	encoder *codec.Encoder
 	tone    roomTone
 	sound   [profile.MaxSamples]int16
 	next    encoded
-	twice   bool // the encoder makes frames that are sent twice
-	spoken  bool // the encoder heard the microphone since its last reset
+	shape   shape // of what the encoder makes
+	spoken  bool  // the encoder heard the microphone since its last reset
 
 	mu      sync.Mutex // guards what follows; held while a packet leaves
 	seal    sealer
@@ -52,8 +54,8 @@ type sender struct {
 	stopped bool
 	ready   encoded                  // leaves at the next tick
 	earlier [profile.MaxBack]encoded // left before it, the last one first
-	spare   [profile.MaxBytes]byte   // room tone, in place of a voice frame muted too late
-	spare2  [profile.MaxFrame]byte   // the same, of the size that is sent twice
+	repair  [profile.MaxRepair]byte
+	spare   [4]encoded // room tone of each shape, in place of a voice frame muted too late
 	reports reporter
 	level   atomic.Uint64 // of the microphone; bits of a float64
 
@@ -64,9 +66,33 @@ type sender struct {
 
 // encoded is one encoded frame, and whether there is voice in it.
 type encoded struct {
+	shape
 	bytes [profile.MaxBytes]byte
-	twice bool // it is of the size that is sent twice
 	voice bool
+}
+
+func (e *encoded) frame() []byte { return e.bytes[:e.size] }
+
+// shape is of a frame: that of a whole payload, or of a mix between Karats.
+type shape struct {
+	size    int // 0: there is no frame
+	between bool
+	care    profile.Care
+}
+
+// shapeOf is the shape for a peer that asks for so much care.
+func (o *sender) shapeOf(between bool, care profile.Care) shape {
+	if !between {
+		return shape{o.profile.Bytes, false, care}
+	}
+	return shape{o.profile.Mix(care).Frame, true, care}
+}
+
+// setShape tells the encoder. Between Karats repairs are better than Opus's own
+// redundancy; another phone has that alone.
+func (o *sender) setShape(s shape) error {
+	o.shape = s
+	return o.encoder.SetSize(s.size, !s.between && s.care != profile.Least)
 }
 
 func (o *sender) init(p *profile.Profile, tone roomTone) error {
@@ -75,6 +101,9 @@ func (o *sender) init(p *profile.Profile, tone roomTone) error {
 		return err
 	}
 	o.encoder, o.profile, o.tone = e, p, tone
+	o.shape = o.shapeOf(false, profile.Some)
+	o.asked.Store(uint32(profile.Some))
+	o.asks.Store(uint32(profile.Some))
 	o.muted = true
 	o.clock = newClock()
 	o.period = o.clock.lasts(time.Duration(p.Samples) * time.Second / codec.SampleRate)
@@ -111,16 +140,18 @@ func (o *sender) renegotiate(p Parameters) {
 func (o *sender) prepare() error {
 	frame := o.sound[:o.profile.Samples]
 	o.tone.fill(frame)
-	if err := o.encoder.SetSize(o.profile.Frame, false); err != nil {
-		return err
+	for i, shape := range [...]shape{
+		o.shapeOf(true, profile.Most), o.shapeOf(true, profile.Some), o.shapeOf(true, profile.Least), o.shapeOf(false, profile.Some),
+	} {
+		if err := o.setShape(shape); err != nil {
+			return err
+		}
+		o.spare[i].shape = shape
+		if err := o.encoder.Encode(o.spare[i].frame(), frame); err != nil {
+			return err
+		}
 	}
-	if err := o.encoder.Encode(o.spare2[:o.profile.Frame], frame); err != nil {
-		return err
-	}
-	if err := o.encoder.SetSize(o.profile.Bytes, true); err != nil {
-		return err
-	}
-	return o.encoder.Encode(o.spare[:o.profile.Bytes], frame)
+	return nil
 }
 
 func (o *sender) start(fork path.Fork) {
@@ -153,6 +184,7 @@ func (o *sender) disarm() {
 	o.seal.ctx = nil
 	o.ready, o.next = encoded{}, encoded{}
 	clear(o.earlier[:])
+	clear(o.repair[:])
 	clear(o.seal.plain[:])
 	o.mic.wipe()
 	clear(o.sound[:])
@@ -238,7 +270,7 @@ func (s *Stream) transmit(tick int64) error {
 	}
 	if o.paused {
 		o.seal.pass(int64(o.profile.Samples))
-		clear(o.earlier[:]) // copies would be of another time
+		clear(o.earlier[:]) // repairs would be of another time
 	} else {
 		b, err := o.sealReady()
 		if err != nil {
@@ -271,38 +303,68 @@ func (o *sender) sealReady() ([]byte, error) {
 	p := o.profile
 	if e, ok := o.keys.next(o.seal.header.Timestamp, o.eventRate, p.Samples); ok {
 		b, err := o.seal.sealEvent(e, o.eventPT)
+		o.sentFrame(&encoded{})
 		o.seal.pass(int64(p.Samples))
 		return b, err
 	}
-	payload := o.seal.payload(p.Bytes)
-	if o.ready.twice {
-		p.Join(payload, o.allowed(&o.ready), o.allowed(&o.earlier[p.Back-1]))
-	} else {
-		copy(payload, o.allowed(&o.ready))
+	if o.muted && o.ready.voice {
+		o.ready = *o.spareOf(o.ready.shape)
 	}
-	copy(o.earlier[1:], o.earlier[:])
-	o.earlier[0] = o.ready
+	payload := o.seal.payload(p.Bytes)
+	if o.ready.between {
+		p.Join(payload, &profile.Payload{
+			Asks:   profile.Care(o.asks.Load()),
+			Mix:    o.ready.care,
+			Frame:  o.ready.frame(),
+			Repair: o.repairOf(),
+		})
+	} else {
+		copy(payload, o.ready.frame())
+	}
+	o.sentFrame(&o.ready)
 	b, err := o.seal.seal(p.Bytes)
 	o.seal.pass(int64(p.Samples))
 	return b, err
 }
 
-// allowed is what may leave of a frame: the spare one if it is of voice and the
-// microphone was muted since; nil for a copy of what was never of its size. The
-// caller holds mu.
-func (o *sender) allowed(e *encoded) []byte {
-	spoken := o.muted && e.voice
-	switch {
-	case o.ready.twice && !e.twice:
-		return nil
-	case e.twice && spoken:
-		return o.spare2[:o.profile.Frame]
-	case e.twice:
-		return e.bytes[:o.profile.Frame]
-	case spoken:
-		return o.spare[:o.profile.Bytes]
+// sentFrame notes what left in a packet. The caller holds mu.
+func (o *sender) sentFrame(e *encoded) {
+	copy(o.earlier[1:], o.earlier[:])
+	o.earlier[0] = *e
+}
+
+// spareOf is room tone of a shape.
+func (o *sender) spareOf(s shape) *encoded {
+	for i := range o.spare {
+		if o.spare[i].size == s.size {
+			return &o.spare[i]
+		}
 	}
-	return e.bytes[:o.profile.Bytes]
+	return &encoded{}
+}
+
+// repairOf is the repair that goes with the frame that is ready; nil for none: its
+// mix has none, or no earlier frame had that mix, or one of them holds voice from
+// before the microphone was muted. The caller holds mu.
+func (o *sender) repairOf() []byte {
+	care := o.ready.care
+	repair := o.repair[:o.profile.Mix(care).Repair]
+	if len(repair) == 0 {
+		return nil
+	}
+	spoken := false
+	some := o.profile.Repair(repair, care, func(back int) []byte {
+		e := &o.earlier[back-1]
+		if !e.between || e.care != care {
+			return nil
+		}
+		spoken = spoken || e.voice && o.muted
+		return e.frame()
+	})
+	if !some || spoken {
+		return nil
+	}
+	return repair
 }
 
 // pass lets the time of packets go by that are not sent.
@@ -310,6 +372,7 @@ func (o *sender) pass(packets int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.seal.pass(packets * int64(o.profile.Samples))
+	clear(o.earlier[:]) // numbers and times do not go together any more
 }
 
 // makeReady encodes the frame of the next tick: what was captured over room
@@ -332,28 +395,23 @@ func (o *sender) makeReady(now time.Time) error {
 	} else {
 		o.tone.fill(frame)
 	}
-	size := o.profile.Bytes
-	if o.twice {
-		size = o.profile.Frame
-	}
-	if err := o.encoder.Encode(o.next.bytes[:size], frame); err != nil {
+	o.next.shape, o.next.voice = o.shape, voice
+	if err := o.encoder.Encode(o.next.frame(), frame); err != nil {
 		return err
 	}
-	o.next.voice, o.next.twice = voice, o.twice
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.ready = o.next
 	return nil
 }
 
-// reshape turns to the shape between Karats once the peer is known for one, and
-// has the encoder forget what was said when the microphone was closed.
+// reshape turns to the shape that the peer asks for, and has the encoder forget
+// what was said when the microphone was closed.
 func (o *sender) reshape(muted bool) error {
-	if !o.twice && o.between.Load() {
-		if err := o.encoder.SetSize(o.profile.Frame, false); err != nil {
+	if want := o.shapeOf(o.between.Load(), profile.Care(o.asked.Load())); want != o.shape {
+		if err := o.setShape(want); err != nil {
 			return err
 		}
-		o.twice = true
 	}
 	if muted && o.spoken {
 		// Codecs look back: without this the first muted packets would still
@@ -376,10 +434,5 @@ func (o *sender) isMuted() bool {
 func (o *sender) giveUpFrame() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.ready = encoded{twice: o.twice}
-	if o.twice {
-		copy(o.ready.bytes[:], o.spare2[:o.profile.Frame])
-		return
-	}
-	copy(o.ready.bytes[:], o.spare[:o.profile.Bytes])
+	o.ready = *o.spareOf(o.shape)
 }

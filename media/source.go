@@ -44,20 +44,20 @@ type source struct {
 	senderReportAt time.Time
 }
 
-// note counts one packet, and tells whether it is ahead of all before it.
-func (c *source) note(now time.Time, seq uint16, timestamp uint32) (newest bool) {
+// note counts one packet, and tells how far it is ahead of all before it: 1 if none
+// is missing between, 0 or less if it comes late.
+func (c *source) note(now time.Time, seq uint16, timestamp uint32) (ahead int) {
 	if c.received == 0 {
-		c.first, c.highest = uint32(seq), uint32(seq)
+		c.first, c.highest = uint32(seq), uint32(seq)-1
 		c.epoch = now
 	}
-	ahead := int16(seq - uint16(c.highest))
-	newest = ahead > 0 || c.received == 0
-	if newest {
+	ahead = int(int16(seq - uint16(c.highest)))
+	if ahead > 0 {
 		c.highest += uint32(ahead)
 	}
 	c.received++
 	c.spread(now, timestamp)
-	return newest
+	return ahead
 }
 
 // spread tracks the jitter.

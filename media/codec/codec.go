@@ -27,11 +27,9 @@ const (
 	// PESQ: 3.55 at 0, 3.70 at 2 and 3, 4.07 at 5, 4.06 at 8.
 	complexity = 5
 	// lossToExpect, in percent, decides how much libopus spends on its own
-	// redundancy (LBRR) where that is on. Measured likewise, 82 bytes, at no loss,
-	// 5%, 20%, and 10% in bursts of 4: 4.37, 4.23, 3.68, 3.38 when told of 1%;
-	// 4.29, 4.23, 3.78, 3.39 of 5%; 4.18, 4.14, 3.76, 3.32 of 10%; and without it
-	// 4.49, 3.71, 2.96, 3.27.
-	lossToExpect = 5
+	// redundancy (LBRR) where that is on. 1 is the least, and the best: see
+	// RESULTS.md of contrib/voicebench.
+	lossToExpect = 1
 )
 
 // ErrSize is wrapped by what Encode returns when libopus made a packet of another

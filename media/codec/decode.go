@@ -70,6 +70,23 @@ func (d *Decoder) Recover(pcm []int16, packet []byte) error {
 	return nil
 }
 
+// Redundant tells whether a packet of one frame holds what Recover uses.
+//
+// RFC 6716, Section 4.2.3: the SILK layer begins with a bit for each 20 ms that
+// tells activity, and then one that tells whether there are LBRR frames.
+func Redundant(packet []byte) bool {
+	const (
+		firstCELT = 16 // configurations from here on have no SILK layer
+		stereo    = 1 << 2
+		frames    = 3
+	)
+	if len(packet) < 2 || packet[0]>>3 >= firstCELT || packet[0]&(stereo|frames) != 0 {
+		return false
+	}
+	activity := max(frameSamples(packet[0])/(SampleRate/50), 1)
+	return packet[1]>>(7-activity)&1 == 1
+}
+
 // Samples tells from its first bytes how long a packet lasts, at 48 kHz.
 func Samples(packet []byte) (int, error) {
 	if len(packet) == 0 || len(packet) > MaxPacketBytes {

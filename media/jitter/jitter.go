@@ -78,8 +78,8 @@ type Action struct {
 // Stats are counted since New; Reset keeps them.
 type Stats struct {
 	Played          uint64        // packets
-	Concealed       time.Duration // made up, or recovered, in place of lost packets
-	Restored        uint64        // packets that only their copy brought
+	Concealed       time.Duration // made up in place of lost packets
+	Restored        uint64        // packets that only a copy or redundancy brought
 	Late, Duplicate uint64        // came after their turn; came twice
 	LeftOut         uint64        // packets, to catch up at once
 	Refused         uint64        // too long, or far out of time
@@ -114,6 +114,7 @@ type slot struct {
 	seq, ts int64
 	samples int64
 	arrived time.Time
+	mends   bool // it holds redundancy for the packet before, which is missing
 	size    int
 	payload [MaxPayload]byte
 }
@@ -193,6 +194,26 @@ func (b *Buffer) PutCopy(now time.Time, seq uint16, timestamp uint32, samples in
 	b.insert(now, s, ts, int64(samples), payload)
 }
 
+// Expect says that a packet came now which holds redundancy for the one before it:
+// if that is missing it counts as come now too, so that the delay becomes enough
+// to use the redundancy.
+func (b *Buffer) Expect(now time.Time, seq uint16, timestamp uint32) {
+	if !b.arrivals.started {
+		return
+	}
+	s, ts := b.arrivals.number(seq, timestamp)
+	if ts >= b.arrivals.lastTS || b.seen.has(s) {
+		return
+	}
+	b.seen.mark(s)
+	b.arrivals.note(b.available(now), s, ts)
+	for i := range b.slots[:b.n] {
+		if b.slots[i].seq == s+1 {
+			b.slots[i].mends = true
+		}
+	}
+}
+
 // available is the first block that may count on a packet that came now. What
 // comes in the last moment counts as if it came after it: with the clocks drifting,
 // it soon will.
@@ -219,7 +240,7 @@ func (b *Buffer) insert(now time.Time, seq, ts, samples int64, payload []byte) {
 	}
 	s := &b.slots[b.n]
 	b.n++
-	s.seq, s.ts, s.samples, s.arrived = seq, ts, samples, now
+	s.seq, s.ts, s.samples, s.arrived, s.mends = seq, ts, samples, now, false
 	s.size = copy(s.payload[:], payload)
 }
 

@@ -21,6 +21,8 @@ type bench struct {
 	block   int // samples that the speaker asks for at a time
 	ahead   int // samples decoded and not played
 	before  time.Duration
+	// redundant packets hold redundancy for the one before.
+	redundant bool
 
 	stretched int // samples left out, less those put in
 
@@ -54,6 +56,9 @@ func (b *bench) deliver(now time.Duration) {
 		b.pending = b.pending[1:]
 		at, seq, ts := b.start.Add(a.at-b.before), b.firstSeq+uint16(a.n), b.firstTS+uint32(a.n*frame)
 		b.b.Put(at, seq, ts, frame, payload(a.n))
+		if b.redundant {
+			b.b.Expect(at, seq-1, ts-frame)
+		}
 		if a.copy > 0 {
 			b.b.PutCopy(at, seq-uint16(a.copy), ts-uint32(a.copy*frame), frame, payload(a.n-a.copy))
 		}
@@ -103,6 +108,28 @@ func (b *bench) want(at time.Duration, decisions ...string) {
 		if got := strings.TrimRight(b.next(at), "+-"); got != w {
 			b.t.Errorf("at %v: %s, want %s", at, got, w)
 		}
+	}
+}
+
+// TestRedundancy: where each packet holds redundancy for the one before, the delay
+// becomes enough to use it; nothing counts as made up then.
+func TestRedundancy(t *testing.T) {
+	b := newBench(t)
+	b.redundant = true
+	for n := range 500 {
+		if n%20 != 19 {
+			b.put(time.Duration(n)*20*ms, n)
+		}
+	}
+	recovered := 0
+	for n := range 500 {
+		if strings.Contains(b.next(time.Duration(n)*20*ms), "recover") {
+			recovered++
+		}
+	}
+	s := b.b.Stats()
+	if recovered < 23 || s.Restored < 23 || s.Concealed > 20*ms || s.Target != 20*ms {
+		t.Errorf("recovered %d of 24: %+v", recovered, s)
 	}
 }
 

@@ -102,9 +102,7 @@ func (b *Buffer) bridge(next *slot, gap int64, dst []byte) Action {
 	}
 	if gap == next.samples && b.recovered != next.ts {
 		b.recovered = next.ts
-		a := b.conceal(gap, gap)
-		a.Kind, a.Size = Recover, copy(dst, next.payload[:next.size])
-		return a
+		return b.recover(next, gap, dst)
 	}
 	step := min(gap, frame)
 	if gap > next.samples {
@@ -125,6 +123,21 @@ func (b *Buffer) conceal(n, advance int64) Action {
 	b.stats.Concealed += duration(n)
 	b.weigh(1, n)
 	return Action{Kind: Conceal, Samples: int(n)}
+}
+
+// recover has the packet before this one made from redundancy, if there is some.
+func (b *Buffer) recover(next *slot, gap int64, dst []byte) Action {
+	a := Action{Samples: int(gap)}
+	if next.mends {
+		b.cursor += gap
+		b.adjusted += gap
+		b.stats.Restored++
+		b.weigh(0, gap)
+	} else {
+		a = b.conceal(gap, gap)
+	}
+	a.Kind, a.Size = Recover, copy(dst, next.payload[:next.size])
+	return a
 }
 
 // play hands out the packet whose turn it is.

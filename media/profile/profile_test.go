@@ -2,6 +2,7 @@ package profile
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -9,15 +10,33 @@ import (
 // to what buffers are made for.
 func TestBounds(t *testing.T) {
 	for _, p := range all {
-		perSecond := 48000 / p.Samples
-		for name, bits := range map[string]int{"to others": p.Bytes * 8 * perSecond, "between Karats": p.Frame * 8 * perSecond} {
-			if bits < 6000 || bits > 64000 {
-				t.Errorf("%s, %s: %d bit/s of Opus, want 6000 to 64000", p.Name, name, bits)
-			}
-		}
-		if p.Bytes > MaxBytes || p.Frame > MaxFrame || p.Samples > MaxSamples || p.Back > MaxBack {
+		if p.Bytes > MaxBytes || p.Samples > MaxSamples {
 			t.Errorf("%s is beyond the largest: %+v", p.Name, *p)
 		}
+		if p.Bytes%2 != 0 {
+			t.Errorf("%s: in payloads of %d bytes the type could be Opus", p.Name, p.Bytes)
+		}
+		for _, m := range append(p.mixes[:], Mix{Frame: p.Bytes}) {
+			if bits := m.Frame * 8 * 48000 / p.Samples; bits < 6000 || bits > 64000 {
+				t.Errorf("%s: %d bit/s of Opus, want 6000 to 64000", p.Name, bits)
+			}
+		}
+		for c, m := range p.mixes {
+			if m.Frame > MaxFrame || m.Repair > MaxRepair || m.Frame+m.Repair > p.mixes[Least].Frame || m.Repair > 0 && m.Frame%m.Repair != 0 {
+				t.Errorf("%s, care %d: %+v", p.Name, c, m)
+			}
+			for _, a := range m.parts {
+				if a.back < 1 || a.back > MaxBack || a.back >= memory || a.index >= m.Frame/m.Repair {
+					t.Errorf("%s, care %d: part %+v", p.Name, c, a)
+				}
+			}
+		}
+		if got, err := Named(p.Name); got != p || err != nil {
+			t.Errorf("%s is called %v, %v", p.Name, got, err)
+		}
+	}
+	if _, err := Named("fat"); err == nil {
+		t.Error("there is a profile called fat")
 	}
 	// IPv4, UDP, RTP and a tag of 80 bits.
 	if got := (20 + 8 + 12 + Standard.Bytes + 10) * 8 * 50; got > 53000 {
@@ -30,25 +49,31 @@ func TestBounds(t *testing.T) {
 
 func TestJoinSplit(t *testing.T) {
 	for _, p := range all {
-		frame, earlier := bytes.Repeat([]byte{0x48}, p.Frame), bytes.Repeat([]byte{0x4B}, p.Frame)
-		payload := bytes.Repeat([]byte{0xAA}, p.Bytes)
-		for _, e := range [][]byte{earlier, nil} {
-			p.Join(payload, frame, e)
-			got, f, c, ok := Split(payload)
-			want := make([]byte, p.Frame)
-			copy(want, e)
-			if !ok || got.Name != p.Name || !bytes.Equal(f, frame) || !bytes.Equal(c, want) {
-				t.Errorf("%s: split into % x and % x, %v", p.Name, f, c, ok)
+		for c, m := range p.mixes {
+			want := Payload{Asks: Most, Mix: Care(c), Frame: bytes.Repeat([]byte{0x48}, m.Frame)}
+			for range 2 {
+				payload := bytes.Repeat([]byte{0xAA}, p.Bytes)
+				p.Join(payload, &want)
+				got, v, ok := Split(payload)
+				if !ok || got != p || v.Asks != want.Asks || v.Mix != want.Mix ||
+					!bytes.Equal(v.Frame, want.Frame) || !bytes.Equal(v.Repair, want.Repair) {
+					t.Errorf("%s, care %d: split into %+v, %v", p.Name, c, v, ok)
+				}
+				if m.Repair > 0 {
+					want.Repair = bytes.Repeat([]byte{0x4B}, m.Repair)
+				}
 			}
 		}
 	}
 }
 
 func TestSplitRefuses(t *testing.T) {
-	opus := bytes.Repeat([]byte{0x48}, Standard.Bytes)
-	stereoFrame := bytes.Repeat([]byte{0xFF}, Standard.Bytes)
-	for name, b := range map[string][]byte{"nothing": nil, "Opus": opus, "short": stereoFrame[:81], "stereo Opus": stereoFrame} {
-		if _, _, _, ok := Split(b); ok {
+	like := func(first byte) []byte { return append([]byte{first}, make([]byte, Standard.Bytes-1)...) }
+	for name, b := range map[string][]byte{
+		"nothing": nil, "Opus": like(0x48), "stereo Opus": like(0xFC), "Opus with padding": like(0x4B), "short": like(1)[:81],
+		"no such care": like(0b1101), "no such mix": like(0b11_0001), "a repair without room": like(0b100_0001), "a type of later": like(0b1000_0001),
+	} {
+		if _, _, ok := Split(b); ok {
 			t.Errorf("%s was taken for a payload between Karats", name)
 		}
 	}
@@ -56,18 +81,167 @@ func TestSplitRefuses(t *testing.T) {
 
 func FuzzSplit(f *testing.F) {
 	b := make([]byte, Standard.Bytes)
-	Standard.Join(b, []byte{0x48, 1}, []byte{0x48, 2})
-	f.Add(b)
+	for c, m := range Standard.mixes {
+		Standard.Join(b, &Payload{Mix: Care(c), Frame: make([]byte, m.Frame)})
+		f.Add(b)
+	}
+	var r Repairer
+	seq := uint16(0)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		p, frame, earlier, ok := Split(b)
+		p, v, ok := Split(b)
 		if !ok {
 			return
 		}
 		again := make([]byte, p.Bytes)
-		p.Join(again, frame, earlier)
-		_, f2, e2, ok := Split(again)
-		if !ok || !bytes.Equal(f2, frame) || !bytes.Equal(e2, earlier) {
+		p.Join(again, &v)
+		_, v2, ok := Split(again)
+		if !ok || !bytes.Equal(v2.Frame, v.Frame) || !bytes.Equal(v2.Repair, v.Repair) || v2.Asks != v.Asks || v2.Mix != v.Mix {
 			t.Errorf("% x changed", b)
 		}
+		seq += 1 + uint16(b[1])
+		r.Take(seq, &v)
+		for n := 0; ; n++ {
+			if _, frame, ok := r.Next(p); !ok {
+				break
+			} else if n > memory || len(frame) > MaxFrame {
+				t.Fatalf("the %d-th packet given back has %d bytes", n, len(frame))
+			}
+		}
 	})
+}
+
+// mended is what became of packets of which some are lost.
+type mended struct{ sent, there, wrong int }
+
+// mend sends n packets, each with some care, from a number that rolls over.
+func mend(p *Profile, n int, care func(i int) Care, lost func(i int) bool) (m mended) {
+	r := rand.New(rand.NewPCG(1, 2))
+	frames := map[int][]byte{}
+	var rep Repairer
+	const first = 65500
+	for i := range n {
+		c := care(i)
+		frames[i] = make([]byte, p.Mix(c).Frame)
+		for k := range frames[i] {
+			frames[i][k] = byte(r.Uint32())
+		}
+		v := Payload{Mix: c, Frame: frames[i], Repair: make([]byte, p.Mix(c).Repair)}
+		if !p.Repair(v.Repair, c, func(back int) []byte {
+			if i-back < 0 || care(i-back) != c {
+				return nil
+			}
+			return frames[i-back]
+		}) {
+			v.Repair = nil
+		}
+		m.sent++
+		if lost(i) {
+			continue
+		}
+		m.there++
+		rep.Take(uint16(first+i), &v)
+		for {
+			seq, got, ok := rep.Next(p)
+			if !ok {
+				break
+			}
+			k := i - int(uint16(first+i)-seq)
+			m.there++
+			if !lost(k) || !bytes.Equal(got, frames[k]) {
+				m.wrong++
+			}
+		}
+	}
+	return m
+}
+
+// TestRepairs: what is lost alone comes back, with most care bursts too, and of a
+// fifth lost at random nearly all.
+func TestRepairs(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for _, p := range all {
+		longest := p.Mix(Most).parts[1].back - p.Mix(Most).parts[0].back
+		for _, c := range []struct {
+			what  string
+			care  Care
+			lost  func(i int) bool
+			least float64 // share that is there in the end
+		}{
+			{"every tenth", Some, func(i int) bool { return i%10 == 7 && i < 4990 }, 1},
+			{"every tenth", Most, func(i int) bool { return i%10 == 7 && i < 4990 }, 1},
+			{"bursts", Most, func(i int) bool { return i%40 >= 20 && i%40 < 20+longest }, 1},
+			{"5% at random", Some, random(r, 0.05), 0.99},
+			{"20% at random", Most, random(r, 0.2), 0.97},
+			{"nothing", Least, func(int) bool { return false }, 1},
+		} {
+			m := mend(p, 5000, func(int) Care { return c.care }, c.lost)
+			if m.wrong > 0 || float64(m.there) < c.least*float64(m.sent) {
+				t.Errorf("%s, care %d, %s lost: %+v", p.Name, c.care, c.what, m)
+			}
+		}
+	}
+}
+
+func random(r *rand.Rand, share float64) func(int) bool {
+	lost := make([]bool, 5000)
+	for i := range lost {
+		lost[i] = r.Float64() < share
+	}
+	return func(i int) bool { return lost[i] }
+}
+
+// TestRepairsOfChangingMixes: nothing wrong is given back while the mix changes at
+// any moment.
+func TestRepairsOfChangingMixes(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	care := make([]Care, 5000)
+	for i := range care {
+		care[i] = Care(r.IntN(3))
+		if i > 0 && r.IntN(10) > 0 {
+			care[i] = care[i-1]
+		}
+	}
+	for _, p := range all {
+		m := mend(p, len(care), func(i int) Care { return care[i] }, random(r, 0.1))
+		if m.wrong > 0 || m.there < m.sent*93/100 {
+			t.Errorf("%s: %+v", p.Name, m)
+		}
+	}
+}
+
+// TestAsker: asks by what is lost, and gives up when it is calm.
+func TestAsker(t *testing.T) {
+	a := NewAsker()
+	hear := func(n int, ahead func(i int) int) (c Care) {
+		for i := range n {
+			c = a.Hear(ahead(i))
+		}
+		return c
+	}
+	every := func(n, lost int) func(int) int {
+		return func(i int) int {
+			if i%n == n-1 {
+				return 1 + lost
+			}
+			return 1
+		}
+	}
+	for _, c := range []struct {
+		what string
+		n    int
+		how  func(int) int
+		want Care
+	}{
+		{"at first", 1, every(1<<30, 0), Some},
+		{"nothing lost for 10 s", 500, every(1<<30, 0), Least},
+		{"one lost", 2, every(2, 1), Some},
+		{"every twentieth lost alone", 1000, every(20, 1), Some},
+		{"bursts of three, every second", 150, every(50, 3), Most},
+		{"nothing lost for 30 s", 1500, every(1<<30, 0), Least},
+		{"one comes late", 1, func(int) int { return -1 }, Least},
+	} {
+		if got := hear(c.n, c.how); got != c.want {
+			t.Errorf("%s: asks for %d, want %d", c.what, got, c.want)
+		}
+	}
 }
