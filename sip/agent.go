@@ -94,9 +94,10 @@ func NewAgent(cfg Config) (*Agent, error) {
 // Events tells what happens. It is closed by Close.
 func (a *Agent) Events() <-chan Event { return a.events }
 
-// Start opens the sockets, and the flow to the registrar; the first REGISTER
-// goes out. What comes of that is told by Events. After an error the Agent is
-// closed; a new one may try again.
+// Start opens the sockets for direct calls, and begins to connect to the
+// registrar and to register. What comes of that is told by Events: without a
+// network it is tried until there is one. After an error the Agent is closed; a
+// new one may try again.
 func (a *Agent) Start(ctx context.Context) error {
 	a.stack.start()
 	if err := a.open(ctx); err != nil {
@@ -115,13 +116,9 @@ func (a *Agent) open(ctx context.Context) error {
 	if a.line == nil {
 		return nil
 	}
-	f, err := a.line.dial(ctx)
-	if err != nil {
-		return err
-	}
 	running, stop := context.WithCancel(context.Background())
 	a.stop = stop
-	a.wg.Go(func() { a.line.run(running, f) })
+	a.wg.Go(func() { a.line.run(running) })
 	return nil
 }
 

@@ -14,9 +14,6 @@ import (
 )
 
 const (
-	// keepAlive is the interval of CRLF pings. RFC 5626, Section 4.4.1 wants up to
-	// 120 s over TCP, 4.4.2 up to 29 s over UDP: NATs forget UDP after 30 s.
-	keepAlive = 25 * time.Second
 	// writeTimeout is how long a connection may take to accept a message before
 	// it is taken as broken.
 	writeTimeout = 10 * time.Second
@@ -56,6 +53,8 @@ type flow struct {
 	bad     atomic.Uint64 // messages refused by the guard
 	good    atomic.Bool   // a message has passed it
 	inbound bool          // a connection that another opened
+	came    atomic.Uint64 // what the peer has sent: messages, pings and pongs
+	pong    chan struct{} // holds one when a pong came
 
 	once  sync.Once
 	done  chan struct{} // closed when the flow is broken or closed
@@ -72,7 +71,7 @@ func newFlow(kind transport, number uint16, local, remote netip.AddrPort) *flow 
 	return &flow{
 		kind: kind, number: number, local: local, remote: remote,
 		bucket: bucket{rate: messageRate, burst: messageBurst},
-		parser: newParser(), done: make(chan struct{}), ready: make(chan struct{}),
+		parser: newParser(), pong: make(chan struct{}, 1), done: make(chan struct{}), ready: make(chan struct{}),
 	}
 }
 
@@ -105,24 +104,6 @@ func (f *flow) close() {
 // read notes that sipgo has the flow in its pool: it adds it before it reads.
 func (f *flow) read() { f.taken.Do(func() { close(f.ready) }) }
 
-// keep sends keep-alives until the flow ends.
-func (f *flow) keep() {
-	ping := []byte("\r\n\r\n")
-	for t := time.NewTicker(keepAlive); ; {
-		select {
-		case <-f.done:
-			t.Stop()
-			return
-		case <-t.C:
-		}
-		if f.conn != nil {
-			_, _ = (&stream{f}).Write(ping) // breaks the flow if it fails
-		} else {
-			_, _ = f.socket.WriteTo(ping, net.UDPAddrFromAddrPort(f.remote))
-		}
-	}
-}
-
 // expects tells whether a datagram may have come over this flow.
 func (f *flow) expects(from netip.AddrPort) bool {
 	// A provider may answer from another port, not from another host: this also
@@ -148,8 +129,16 @@ func (p *packets) ReadFrom(b []byte) (int, net.Addr, error) {
 			return 0, nil, net.ErrClosed
 		}
 		src, ok := addrPort(from)
-		if !ok || !p.expects(src) || n <= 4 || !p.bucket.take(time.Now()) {
-			continue // n <= 4: a keep-alive
+		if !ok || !p.expects(src) {
+			continue
+		}
+		p.came.Add(1)
+		if n <= 4 {
+			p.ponged() // a keep-alive, ours that comes back or the peer's own
+			continue
+		}
+		if !p.bucket.take(time.Now()) {
+			continue
 		}
 		msg, err := canonical(p.parser, buf[:n], src)
 		if err != nil || len(msg) > len(b) {
@@ -254,6 +243,7 @@ func (r *streamReader) message() ([]byte, error) {
 			return nil, err
 		}
 		if n > 0 {
+			r.came.Add(1)
 			msg := r.buf[:n:n]
 			r.buf = append([]byte(nil), r.buf[n:]...)
 			return msg, nil
@@ -270,12 +260,14 @@ func (r *streamReader) message() ([]byte, error) {
 // CRLF is a ping, answered with a single one; that is a pong.
 func (r *streamReader) pongs() {
 	for len(r.buf) >= 2 && string(r.buf[:2]) == "\r\n" {
+		r.came.Add(1)
 		if len(r.buf) >= 4 && string(r.buf[:4]) == "\r\n\r\n" {
 			r.buf = r.buf[4:]
 			_, _ = r.stream.Write([]byte("\r\n"))
 			continue
 		}
 		r.buf = r.buf[2:]
+		r.ponged()
 	}
 }
 

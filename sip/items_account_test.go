@@ -423,7 +423,10 @@ func TestItem02_TLSUnlessAnotherIsNamed(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer shut(a)
-		if err := a.Start(t.Context()); !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "transport=udp") {
+		if err := a.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := wantLost(t, a).Why; !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "transport=udp") {
 			t.Errorf("got %v", err)
 		}
 		p.wantSilence(time.Minute)

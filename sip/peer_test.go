@@ -24,6 +24,7 @@ type peer struct {
 	conn  net.PacketConn
 	to    net.Addr
 	start time.Time
+	asked bool // the test answers OPTIONS, with which we look whether the peer is there
 }
 
 // heard is a message that the peer got, and when.
@@ -120,6 +121,7 @@ func (p *peer) next() heard {
 }
 
 // within returns the next message, keep-alives left out, if one comes in time.
+// OPTIONS are answered.
 func (p *peer) within(d time.Duration) (heard, bool) {
 	p.t.Helper()
 	buf := make([]byte, 1<<16)
@@ -137,7 +139,12 @@ func (p *peer) within(d time.Duration) (heard, bool) {
 		if err != nil {
 			p.t.Fatalf("not a SIP message: %v\n%s", err, buf[:n])
 		}
-		return heard{msg, string(buf[:n]), time.Since(p.start)}, true
+		m := heard{msg, string(buf[:n]), time.Since(p.start)}
+		if req, ok := msg.(*sip.Request); ok && req.Method == sip.OPTIONS && !p.asked {
+			p.answer(m, 200, "o")
+			continue
+		}
+		return m, true
 	}
 }
 

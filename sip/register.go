@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -28,11 +28,6 @@ const (
 	// maxRegisterTries bounds the requests of one registration: credentials and a
 	// new nonce for each realm, a longer expiry, and what comes after.
 	maxRegisterTries = 2 + maxAuthTries*maxRealms
-	// After a failure the next attempt waits firstBackOff, doubling up to
-	// longestBackOff, each between half and one and a half of that, so that the
-	// phones of one provider do not come back all at once.
-	firstBackOff   = 2 * time.Second
-	longestBackOff = 5 * time.Minute
 )
 
 // line is the account's connection to its registrar: a flow and a registration
@@ -50,14 +45,18 @@ type line struct {
 	// agentName is what requests say of the program; empty: nothing.
 	agentName string
 
-	mu   sync.Mutex // guards flow
-	flow *flow
+	mu     sync.Mutex // guards flow and public
+	flow   *flow
+	public string // where the server saw our last REGISTER come from
 
 	// What follows belongs to the goroutine, and to unregister after it.
 	callID, tag string
 	seq         uint32
 	bound       bool // the registrar has a binding of ours
 	done        chan struct{}
+	renew       chan struct{} // register now
+	proof       atomic.Int32  // what proves that the server is there
+	refused     atomic.Bool   // for good: nothing is asked any more
 }
 
 func newLine(a *Agent, acc *Account) (*line, error) {
@@ -71,7 +70,7 @@ func newLine(a *Agent, acc *Account) (*line, error) {
 	l := &line{
 		agent: a, aor: "sip:" + uri.User + "@" + uri.Host, domain: strings.Trim(uri.Host, "[]"),
 		hopURI: acc.Registrar, user: acc.ContactUser, agentName: acc.UserAgent,
-		callID: newID(), tag: newID(), done: make(chan struct{}),
+		callID: newID(), tag: newID(), done: make(chan struct{}), renew: make(chan struct{}, 1),
 	}
 	l.names = []string{l.domain}
 	if l.hopURI == "" {
@@ -107,107 +106,6 @@ func (l *line) contact(kind transport) string {
 	return "<sip:" + l.user + "@" + nobody + transportParam(kind) + ">"
 }
 
-// current is the open flow, nil while there is none.
-func (l *line) current() *flow {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.flow == nil || l.flow.closed() {
-		return nil
-	}
-	return l.flow
-}
-
-// dial opens the flow.
-func (l *line) dial(ctx context.Context) (*flow, error) {
-	f, err := l.agent.dialer.dial(ctx, l.hop, l.names)
-	if errors.Is(err, ErrUnreachable) && l.unsaid {
-		return nil, fmt.Errorf("%w (over TLS; a provider that has none needs a registrar such as 'sip:%s;transport=udp', and then everybody on the way sees whom you call)", err, l.hop.host)
-	}
-	if err != nil {
-		return nil, err
-	}
-	f.account = true
-	if err := l.agent.add(f); err != nil {
-		return nil, err
-	}
-	l.mu.Lock()
-	l.flow = f
-	l.mu.Unlock()
-	return f, nil
-}
-
-// run keeps the registration up until ctx ends. f is the first flow.
-func (l *line) run(ctx context.Context, f *flow) {
-	defer close(l.done)
-	backOff := firstBackOff
-	for ctx.Err() == nil {
-		granted, err := l.attempt(ctx, f)
-		if ctx.Err() != nil {
-			return
-		}
-		if err == nil {
-			backOff = firstBackOff
-			l.agent.tell(Registered{Expires: granted})
-			err = l.stay(ctx, f, granted)
-			if err == nil {
-				continue // time to refresh, or the end
-			}
-		}
-		retry := jitter(backOff)
-		backOff = min(2*backOff, longestBackOff)
-		if final(err) {
-			l.agent.tell(RegistrationLost{Why: err})
-			<-ctx.Done() // calls still come and go on the flow, but nothing is tried
-			return
-		}
-		l.agent.tell(RegistrationLost{Why: err, Retry: retry})
-		if !sleep(ctx, retry) {
-			return
-		}
-		if errors.Is(err, ErrNoFlow) || errors.Is(err, ErrUnreachable) || errors.Is(err, ErrCertificate) {
-			f = nil
-		}
-	}
-}
-
-// attempt registers, on f or on a new flow if it is broken.
-func (l *line) attempt(ctx context.Context, f *flow) (time.Duration, error) {
-	if cur := l.current(); cur != nil {
-		f = cur
-	}
-	if f == nil || f.closed() {
-		var err error
-		if f, err = l.dial(ctx); err != nil {
-			return 0, err
-		}
-	}
-	granted, err := l.register(ctx, f, registerFor)
-	if errors.Is(err, ErrUnreachable) || errors.Is(err, ErrNoFlow) {
-		f.close() // nobody answers there: the next attempt takes another
-	}
-	if err == nil {
-		l.bound = true
-	}
-	return granted, err
-}
-
-// stay waits until it is time to refresh; it returns an error if the flow
-// breaks before.
-func (l *line) stay(ctx context.Context, f *flow, granted time.Duration) error {
-	if cur := l.current(); cur != nil {
-		f = cur
-	}
-	t := time.NewTimer(granted * refreshNumerator / refreshDenominator)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	case <-f.done:
-		return fmt.Errorf("%w: the connection broke", ErrUnreachable)
-	}
-	return nil
-}
-
 // register sends REGISTER, as often as challenges and 423 make it necessary.
 // An expiry of 0 removes the binding.
 func (l *line) register(ctx context.Context, f *flow, expires time.Duration) (granted time.Duration, err error) {
@@ -234,6 +132,7 @@ func (l *line) register(ctx context.Context, f *flow, expires time.Duration) (gr
 		switch code := res.StatusCode; {
 		case code < 300:
 			l.keys.accepted()
+			l.moved(res)
 			return l.granted(res, expires), nil
 		case code == sip.StatusUnauthorized || code == sip.StatusProxyAuthRequired:
 			if credentials, err = l.keys.authorize(req, res, tries); err != nil {
@@ -247,7 +146,7 @@ func (l *line) register(ctx context.Context, f *flow, expires time.Duration) (gr
 			}
 			expires, credentials, tries = least, nil, dialog.Tries{}
 		default:
-			return 0, &StatusError{Code: code}
+			return 0, refusal(res)
 		}
 	}
 	return 0, fmt.Errorf("%w: it never stops asking", ErrAuth)
@@ -315,31 +214,6 @@ func (l *line) unregister(ctx context.Context) {
 	}
 	if _, err := l.register(ctx, f, 0); err != nil {
 		l.agent.log.Info("sip: unregistering failed", "why", err)
-	}
-}
-
-// final tells whether trying again is useless until the user acts: a wrong
-// password, an account that is not allowed or unknown.
-func final(err error) bool {
-	var status *StatusError
-	if errors.As(err, &status) {
-		return status.Code == sip.StatusForbidden || status.Code == sip.StatusNotFound
-	}
-	return errors.Is(err, ErrAuth)
-}
-
-// jitter spreads a duration between half and one and a half of it.
-func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }
-
-// sleep waits; it returns false if ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

@@ -237,8 +237,11 @@ func TestItem28_Unregister(t *testing.T) {
 func TestItem28_BackOff(t *testing.T) {
 	bubble(t, func(t *testing.T, _ *simnet.Network, ph, us *simnet.Host) {
 		_, a := newPeer(t, ph), accountAgent(t, us)
-		want := firstBackOff
-		for range 10 {
+		for i := range 15 {
+			want := quickly
+			if i >= quickTries {
+				want = min(firstBackOff<<(i-quickTries), longestBackOff)
+			}
 			lost, ok := (<-a.Events()).(RegistrationLost)
 			if !ok || !errors.Is(lost.Why, ErrUnreachable) {
 				t.Fatalf("got %+v", lost)
@@ -246,7 +249,6 @@ func TestItem28_BackOff(t *testing.T) {
 			if lost.Retry < want/2 || lost.Retry >= want+want/2 {
 				t.Errorf("retry in %v, want about %v", lost.Retry, want)
 			}
-			want = min(2*want, longestBackOff)
 		}
 	})
 }

@@ -120,7 +120,7 @@ func (a *Agent) add(f *flow) error {
 // watch keeps a flow alive until it breaks, and forgets it then.
 func (a *Agent) watch(f *flow) {
 	if f.remote.IsValid() {
-		f.keep()
+		a.keep(f)
 	}
 	<-f.done
 	a.mu.Lock()

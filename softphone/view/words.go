@@ -99,6 +99,9 @@ func registrationLost(ev softphone.RegistrationLost) string {
 	if ev.Retry <= 0 {
 		return what + "; this does not get better by itself."
 	}
+	if ev.Retry < time.Second {
+		return what + "; trying again at once."
+	}
 	return fmt.Sprintf("%s; trying again in %s.", what, duration(ev.Retry))
 }
 

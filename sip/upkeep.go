@@ -1,0 +1,215 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"karat/sip/dialog"
+)
+
+const (
+	// soon is within what time a connection that broke is made anew: at once, but
+	// the phones of a server that restarts not all in the same moment.
+	soon = time.Second
+	// A server that cannot be reached is tried quickTries times about every quickly:
+	// most outages are a restart, or a cable. RFC 5626, Section 4.5 has 30 s here,
+	// as a default; an attempt that is refused costs a server one packet.
+	quickTries = 5
+	quickly    = 2 * time.Second
+	// After that, and after a refusal, the wait doubles from firstBackOff up to
+	// longestBackOff. All are between half and one and a half of that, so that the
+	// phones of one provider do not come back all at once.
+	firstBackOff   = 4 * time.Second
+	longestBackOff = 5 * time.Minute
+	// longestRetryAfter bounds what a server may ask for.
+	longestRetryAfter = time.Hour
+)
+
+// errBroke: the flow that we were registered on is gone.
+var errBroke = fmt.Errorf("%w: the connection broke", ErrUnreachable)
+
+// current is the open flow, nil while there is none.
+func (l *line) current() *flow {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.flow == nil || l.flow.closed() {
+		return nil
+	}
+	return l.flow
+}
+
+// dial opens the flow.
+func (l *line) dial(ctx context.Context) (*flow, error) {
+	f, err := l.agent.dialer.dial(ctx, l.hop, l.names)
+	if errors.Is(err, ErrUnreachable) && l.unsaid {
+		return nil, fmt.Errorf("%w (over TLS; a provider that has none needs a registrar such as 'sip:%s;transport=udp', and then everybody on the way sees whom you call)", err, l.hop.host)
+	}
+	if err != nil {
+		return nil, err
+	}
+	f.account = true
+	if err := l.agent.add(f); err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	l.flow = f
+	l.mu.Unlock()
+	return f, nil
+}
+
+// run keeps the flow and the registration up until ctx ends.
+func (l *line) run(ctx context.Context) {
+	defer close(l.done)
+	var wait backOff
+	for {
+		granted, err := l.attempt(ctx)
+		if err == nil {
+			wait = backOff{}
+			l.agent.tell(Registered{Expires: granted})
+			err = l.stay(ctx, granted)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil: // time to refresh
+		case final(err):
+			l.refused.Store(true)
+			l.agent.tell(RegistrationLost{Why: err})
+			<-ctx.Done() // calls still come and go on the flow, but nothing is tried
+			return
+		default:
+			retry := wait.next(err)
+			l.agent.tell(RegistrationLost{Why: err, Retry: retry})
+			sleep(ctx, retry)
+		}
+	}
+}
+
+// attempt registers, on a new flow if there is none.
+func (l *line) attempt(ctx context.Context) (time.Duration, error) {
+	f := l.current()
+	if f == nil {
+		var err error
+		if f, err = l.dial(ctx); err != nil {
+			return 0, err
+		}
+	}
+	granted, err := l.register(ctx, f, registerFor)
+	if errors.Is(err, ErrUnreachable) || errors.Is(err, ErrNoFlow) {
+		f.close() // nobody answers there: the next attempt takes another
+	}
+	if err == nil {
+		l.bound = true
+	}
+	return granted, err
+}
+
+// stay waits until it is time to refresh; it returns an error if the flow
+// breaks before.
+func (l *line) stay(ctx context.Context, granted time.Duration) error {
+	f := l.current()
+	if f == nil {
+		return errBroke
+	}
+	t := time.NewTimer(granted * refreshNumerator / refreshDenominator)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-l.renew:
+	case <-ctx.Done():
+	case <-f.done:
+		return errBroke
+	}
+	return nil
+}
+
+// refresh has the registration renewed before its time.
+func (l *line) refresh() {
+	select {
+	case l.renew <- struct{}{}:
+	default:
+	}
+}
+
+// moved notes where the server saw a request of ours come from (RFC 3581), and
+// tells whether that is another place than before: a NAT has forgotten us.
+func (l *line) moved(res *sip.Response) bool {
+	public := dialog.Public(res)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before := l.public
+	if public != "" {
+		l.public = public
+	}
+	return public != "" && before != "" && public != before
+}
+
+// backOff says how long to wait after failures in a row.
+type backOff struct {
+	failures int
+	wait     time.Duration
+}
+
+func (b *backOff) next(err error) time.Duration {
+	b.failures++
+	var asked *delayed
+	switch {
+	case errors.Is(err, errBroke):
+		return 1 + rand.N(soon)
+	case errors.As(err, &asked):
+		// The server's word counts, but all its phones had the same.
+		return asked.after + rand.N(asked.after/2+time.Second)
+	case b.failures <= quickTries && errors.Is(err, ErrUnreachable):
+		return jitter(quickly)
+	}
+	b.wait = min(max(firstBackOff, 2*b.wait), longestBackOff)
+	return jitter(b.wait)
+}
+
+// delayed is a failure with the time that the server wants to be left alone for.
+type delayed struct {
+	error
+	after time.Duration
+}
+
+// Unwrap gives the failure.
+func (d *delayed) Unwrap() error { return d.error }
+
+// refusal is what a final response that is no success means. RFC 3261, Section
+// 20.33: Retry-After may carry a comment and parameters.
+func refusal(res *sip.Response) error {
+	err := &StatusError{Code: res.StatusCode}
+	after, ok := dialog.RetryAfter(res)
+	if !ok {
+		return err
+	}
+	return &delayed{err, min(after, longestRetryAfter)}
+}
+
+// final tells whether trying again is useless until the user acts: a wrong
+// password, an account that is not allowed or unknown.
+func final(err error) bool {
+	var status *StatusError
+	if errors.As(err, &status) {
+		return status.Code == sip.StatusForbidden || status.Code == sip.StatusNotFound
+	}
+	return errors.Is(err, ErrAuth)
+}
+
+// jitter spreads a duration between half and one and a half of it.
+func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }
+
+// sleep waits, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
