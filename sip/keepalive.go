@@ -128,7 +128,7 @@ func (a *Agent) answersOptions(f *flow) bool {
 		Method: "OPTIONS", URI: "sip:" + hostOf(l.aor),
 		Via: "SIP/2.0/" + f.kind.String() + " " + nobody, Branch: newID(),
 		From: "<" + l.aor + ">;tag=" + newID(), To: "<sip:" + hostOf(l.aor) + ">",
-		CallID: newID(), Seq: 1, Contact: l.contact(f.kind),
+		CallID: newID(), Seq: 1, Contact: l.contact(f.kind), Extra: l.userAgent(),
 	}.Build()
 	if err != nil {
 		return false
