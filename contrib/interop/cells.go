@@ -21,6 +21,7 @@ func cells() []cell {
 	all = append(all, controlCells()...)
 	all = append(all, refusalCells()...)
 	all = append(all, specCells()...)
+	all = append(all, attackCells()...)
 	all = append(all, natCells()...)
 	all = append(all, providerCells()...)
 	return all

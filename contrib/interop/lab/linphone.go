@@ -266,6 +266,17 @@ func (p *Linphone) WaitSecure(ctx context.Context, from CallMark) (Agreed, error
 	}, nil
 }
 
+// Shown is the SAS that it shows in the call begun after from, and whether it takes
+// it for compared; secure is false while it shows none.
+func (p *Linphone) Shown(from CallMark) (sas string, verified, secure bool) {
+	token, secure := p.Output.Find(from.out, reLinphoneToken)
+	if !secure {
+		return "", false, false
+	}
+	secrets, logged := p.Log.Find(from.log, reLinphoneSecrets)
+	return token.Groups[1], logged && secrets.Groups[2] == "yes", true
+}
+
 // Alarmed tells whether, in the call begun after from, it found that a phone it
 // knows has none of the secrets it should have.
 func (p *Linphone) Alarmed(from CallMark) bool {

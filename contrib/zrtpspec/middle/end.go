@@ -29,6 +29,8 @@ type Fate struct {
 	// what it calls the fault.
 	Failed, ByPeer bool
 	Code           uint32
+	// Mute: it says nothing of an exchange that fails, to its user or the other end.
+	Mute bool
 	// Sends and Hears stand for the keys of both directions. A phone that tells
 	// nobody has none here.
 	Sends, Hears string

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"karat/contrib/zrtpspec/keys"
@@ -18,6 +19,7 @@ type leg struct {
 	end   End
 	zid   [12]byte
 	ssrc  uint32
+	sent  uint16
 	chain keys.Chain
 	half  keys.Half
 	hello []byte
@@ -62,7 +64,8 @@ func newLeg(clock Clock, end End, zid [12]byte) (*leg, error) {
 
 // say sends a message.
 func (l *leg) say(msg []byte) {
-	l.end.Receive(l.clock.Now(), wire.AppendPacket(nil, wire.Packet{SSRC: l.ssrc, Message: msg}))
+	l.sent++
+	l.end.Receive(l.clock.Now(), wire.AppendPacket(nil, wire.Packet{Sequence: l.sent, SSRC: l.ssrc, Message: msg}))
 }
 
 // hear takes what the end says. A Hello is answered: until the end has M's there is
@@ -99,7 +102,7 @@ func (l *leg) wait(limit time.Duration, over func() bool) bool {
 // await waits for a message of that type.
 func (l *leg) await(typ wire.Type) error {
 	if !l.wait(patience, func() bool { return l.theirs[typ] != nil }) {
-		return fmt.Errorf("the end sent no %s", typ)
+		return fmt.Errorf("the end sent no %s", strings.TrimSpace(string(typ)))
 	}
 	return nil
 }

@@ -18,6 +18,8 @@ const (
 	// OneLeft: one has no keys, and says why; the other, whose user hears nobody but
 	// M, has those of M.
 	OneLeft Outcome = "one end ends the call, and says that somebody is in the middle; the other is left with M"
+	// OneSilent: the same, with a phone that does not say why.
+	OneSilent Outcome = "one end has no keys and shows no words, but does not say why; the other is left with M"
 	// Alarm: M has keys with both, and both raise the alarm for a mismatch.
 	Alarm Outcome = "alarm at both ends, whose secrets do not match"
 	// TwoSAS: M has keys with both, who never met: their SAS differ.
@@ -44,6 +46,8 @@ func (x Attack) Judge(a, b Fate) (Outcome, error) {
 		return TwoSAS, nil
 	case a.Secure != b.Secure && a.accuses()+b.accuses() == uint32(wire.CodeBadCommitment):
 		return OneLeft, nil
+	case a.Secure && b.gaveUp() || b.Secure && a.gaveUp():
+		return OneSilent, nil
 	}
 	return "", fmt.Errorf("A: %v, B: %v", a, b)
 }
@@ -63,6 +67,9 @@ func (x Attack) eachOthersKeys(a, b Fate) bool {
 
 // done: it has said what came of the exchange.
 func (f Fate) done() bool { return f.Secure || f.Failed }
+
+// gaveUp: it has no keys, and is a phone that does not tell.
+func (f Fate) gaveUp() bool { return f.Mute && !f.Secure }
 
 // accuses is the code of a fault that it found itself.
 func (f Fate) accuses() uint32 {

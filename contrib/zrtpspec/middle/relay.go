@@ -14,6 +14,7 @@ type relay struct {
 	clock  Clock
 	ends   [2]End
 	ssrcs  [2]uint32 // as they were last seen
+	sent   [2]uint16 // to each: some drop what does not count upwards
 	pieces [2]wire.Reassembly
 	// change says what arrives at the other end instead of a message; nil: as it is.
 	change func(from int, msg []byte) [][]byte
@@ -88,10 +89,16 @@ func (r *relay) give(to int, ssrc uint32, msg []byte) {
 		r.giveFragment(to, ssrc, f.Append(nil))
 	}
 	if pieces == nil {
-		r.ends[to].Receive(r.clock.Now(), wire.AppendPacket(nil, wire.Packet{SSRC: ssrc, Message: msg}))
+		r.send(to, wire.Packet{SSRC: ssrc, Message: msg})
 	}
 }
 
 func (r *relay) giveFragment(to int, ssrc uint32, piece []byte) {
-	r.ends[to].Receive(r.clock.Now(), wire.AppendPacket(nil, wire.Packet{Unused: wire.FragmentMark, SSRC: ssrc, Message: piece}))
+	r.send(to, wire.Packet{Unused: wire.FragmentMark, SSRC: ssrc, Message: piece})
+}
+
+func (r *relay) send(to int, p wire.Packet) {
+	r.sent[to]++
+	p.Sequence = r.sent[to]
+	r.ends[to].Receive(r.clock.Now(), wire.AppendPacket(nil, p))
 }
