@@ -85,7 +85,7 @@ func NewAgent(cfg Config) (*Agent, error) {
 		if a.line, err = newLine(a, cfg.Account); err != nil {
 			return nil, err
 		}
-		a.dialer.roots = cfg.Account.Roots
+		a.dialer.trust = cfg.Account.trust(a)
 	}
 	a.stack = newStack(a.acknowledged, a.requested)
 	return a, nil

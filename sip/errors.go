@@ -12,6 +12,7 @@ var (
 
 	ErrUnreachable = errors.New("the SIP server cannot be reached")
 	ErrCertificate = errors.New("the SIP server's certificate is not valid for this account's domain")
+	ErrPin         = errors.New("the SIP server shows another key than the one pinned for this account, so somebody else may be in its place")
 	ErrAuth        = errors.New("the SIP server does not accept this user name and password")
 	ErrNoFlow      = errors.New("there is no connection to the SIP server at the moment")
 	ErrTooLarge    = errors.New("the message is too large for UDP; use transport=tls")

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -14,6 +15,8 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -106,8 +109,11 @@ func TestItem03_ReferenceIdentity(t *testing.T) {
 		bubble(t, func(t *testing.T, _ *simnet.Network, ph, us *simnet.Host) {
 			ca := newAuthority(t)
 			config := &tls.Config{Certificates: []tls.Certificate{ca.issue(t, tc.change)}}
-			var asked string
-			config.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) { asked = h.ServerName; return nil, nil }
+			var asked string // first
+			config.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+				asked = cmp.Or(asked, h.ServerName)
+				return nil, nil
+			}
 			if tc.server != nil {
 				tc.server(config)
 			}
@@ -118,8 +124,11 @@ func TestItem03_ReferenceIdentity(t *testing.T) {
 			done := make(chan struct{})
 			go func() {
 				defer close(done)
-				conn, err := tls.NewListener(ln, config).Accept()
-				if err == nil {
+				for {
+					conn, err := tls.NewListener(ln, config).Accept()
+					if err != nil {
+						return
+					}
 					_, _ = io.Copy(io.Discard, conn)
 					_ = conn.Close()
 				}
@@ -457,4 +466,51 @@ func TestConnectionsBounded(t *testing.T) {
 			t.Errorf("%d connections", len(a.flows))
 		}
 	})
+}
+
+// request returns the next request, which must be such a one; pings are left out.
+func (w *wire) request(method string) *sip.Request {
+	w.t.Helper()
+	for {
+		text := w.until("\r\n\r\n")
+		if text == "\r\n\r\n" {
+			continue
+		}
+		if n := regexp.MustCompile(`Content-Length: (\d+)`).FindStringSubmatch(text); n != nil && n[1] != "0" {
+			length, _ := strconv.Atoi(n[1])
+			for len(w.buf) < length {
+				b := make([]byte, 4096)
+				n, err := w.conn.Read(b)
+				if err != nil {
+					w.t.Fatal(err)
+				}
+				w.buf = append(w.buf, b[:n]...)
+			}
+			text, w.buf = text+string(w.buf[:length]), w.buf[length:]
+		}
+		msg, err := sip.ParseMessage([]byte(text))
+		req, ok := msg.(*sip.Request)
+		if err != nil || !ok || string(req.Method) != method {
+			w.t.Fatalf("want %s, got %q", method, text)
+		}
+		return req
+	}
+}
+
+// respond answers a request.
+func (w *wire) respond(req *sip.Request, status, tag string, fields ...string) {
+	w.t.Helper()
+	var b strings.Builder
+	b.WriteString(status + "\r\n")
+	for _, name := range []string{"Via", "From", "To", "Call-ID", "CSeq"} {
+		value := dialog.Value(req, name)
+		if name == "To" && tag != "" && dialog.Tag(value) == "" {
+			value += ";tag=" + tag
+		}
+		b.WriteString(name + ": " + value + "\r\n")
+	}
+	for _, f := range fields {
+		b.WriteString(f + "\r\n")
+	}
+	w.write(b.String() + "Content-Length: 0\r\n\r\n")
 }

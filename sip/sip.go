@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"log/slog"
 	"net"
@@ -21,6 +22,10 @@ type Account struct {
 	Password  secret.Bytes
 	// Roots are trusted beside the system's when not nil (--ca).
 	Roots *x509.CertPool
+	// Certificate is ours, shown to a server that asks for one; nil: none.
+	Certificate *tls.Certificate
+	// Pin is by what key the server is known; nil: by authorities only.
+	Pin *Pin
 	// ContactUser forces the user part of Contact where a provider demands it;
 	// empty: 16 random bytes, new with each registration.
 	ContactUser string
@@ -64,8 +69,8 @@ type Network interface {
 	LocalFor(remote netip.Addr) (netip.Addr, error)
 }
 
-// Event is what an Agent tells its owner: Registered, RegistrationLost, Incoming,
-// MessagesWaiting, Message.
+// Event is what an Agent tells its owner: Registered, RegistrationLost, Pinned,
+// Incoming, MessagesWaiting, Message.
 type Event interface{ event() }
 
 // Registered: the registrar has accepted us, until Expires from now.
@@ -76,6 +81,13 @@ type Registered struct{ Expires time.Duration }
 type RegistrationLost struct {
 	Why   error
 	Retry time.Duration
+}
+
+// Pinned: the server is known by this key from now on. Vouched: an authority says
+// that it is the provider's.
+type Pinned struct {
+	Key     []byte
+	Vouched bool
 }
 
 // Incoming is a call that came in. It has been answered 100, and is answered
@@ -97,6 +109,7 @@ func (Registered) event()       {}
 func (MessagesWaiting) event()  {}
 func (Message) event()          {}
 func (RegistrationLost) event() {}
+func (Pinned) event()           {}
 func (Incoming) event()         {}
 
 // CallEvent is what a Call tells its owner: Progress, Answered, Reoffered,

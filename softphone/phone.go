@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
@@ -174,9 +175,37 @@ func signallingAccount(a *store.Account) (*sip.Account, error) {
 		AOR: a.AOR, Registrar: a.Registrar, AuthUser: a.AuthUser,
 		Password: a.Password, ContactUser: a.ContactUser, WeakDigest: a.WeakDigest, UserAgent: a.UserAgent,
 	}
+	if a.TLS.Pinned {
+		out.Pin = &sip.Pin{Key: a.TLS.Pin}
+	}
+	if len(a.TLS.Certificate) > 0 {
+		own, err := tls.X509KeyPair(a.TLS.Certificate, a.TLS.Key.Expose())
+		if err != nil {
+			return nil, fmt.Errorf("the certificate stored with %s is not usable, add the account again with --cert and --key: %w", a.AOR, err)
+		}
+		out.Certificate = &own
+	}
 	var err error
 	out.Roots, err = rootsOf(a)
 	return out, err
+}
+
+// pinned keeps the key by which the account's server is known from now on, and
+// shows it.
+func (p *Phone) pinned(aor string, ev sip.Pinned) {
+	a, found := p.cfg.Store.Account(aor)
+	if !found {
+		return
+	}
+	a.TLS.Pin = ev.Key
+	text := "The server of " + aor + " is known by this key from now on: " + sip.WriteFingerprint(ev.Key) + ". Compare it with what your provider publishes"
+	if !ev.Vouched {
+		text += "; no authority vouches for it, so only that shows whose it is"
+	}
+	if err := p.cfg.Store.SetAccount(a); err != nil {
+		text += ". It could not be stored: " + sentence(err)
+	}
+	p.emit(Notice{Head: p.head(""), Text: text + "."})
 }
 
 // rootsOf are the authorities to trust for an account; nil: the system's.
@@ -236,6 +265,8 @@ func (p *Phone) hear() {
 			p.emit(Registered{Head: p.head(""), Account: p.account.AOR})
 		case sip.RegistrationLost:
 			p.emit(RegistrationLost{Head: p.head(""), Account: p.account.AOR, Why: sentence(ev.Why), Retry: ev.Retry})
+		case sip.Pinned:
+			p.pinned(p.account.AOR, ev)
 		case sip.Incoming:
 			p.incoming(ev.Call)
 		case sip.MessagesWaiting:

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -26,6 +27,10 @@ type accountAdd struct {
 	AuthUser     string `help:"The name to log in with, if not the address's user."`
 	PasswordFile string `required:"" help:"A file with the password; a trailing newline is dropped." type:"existingfile" placeholder:"FILE"`
 	CA           string `name:"ca" help:"A certificate authority to trust for this account." type:"existingfile" placeholder:"PEM"`
+	Cert         string `help:"A certificate to show to the provider, in PEM." type:"existingfile" placeholder:"FILE"`
+	Key          string `help:"The key of that certificate, in PEM." type:"existingfile" placeholder:"FILE"`
+	Pin          bool   `help:"Know the provider's server by the key that it shows first, whatever authorities say, and refuse another one later. The key is shown, to be compared."`
+	Fingerprint  string `help:"Know it by this key." placeholder:"sha256:HEX"`
 	ContactUser  string `help:"A fixed user part of Contact, for providers that demand one. Shown in the assay."`
 	WeakDigest   bool   `help:"Answer when the password is asked for in a weak way (MD5) and others can read it. Shown in the assay."`
 
@@ -57,10 +62,8 @@ func (c *accountAdd) Run(e *env) error {
 	if err := c.relay(&account); err != nil {
 		return err
 	}
-	if c.CA != "" {
-		if account.CA, err = readCA(c.CA); err != nil {
-			return err
-		}
+	if err := c.tls(&account); err != nil {
+		return err
 	}
 	return e.withStore(func(s *store.Store) error {
 		if err := s.SetAccount(account); err != nil {
@@ -69,6 +72,39 @@ func (c *accountAdd) Run(e *env) error {
 		e.say("%s is added; \"karat answer\" registers it", c.AOR)
 		return nil
 	})
+}
+
+// tls adds by what the account and its server know each other.
+func (c *accountAdd) tls(account *store.Account) (err error) {
+	if c.CA != "" {
+		if account.CA, err = readCA(c.CA); err != nil {
+			return err
+		}
+	}
+	account.TLS.Pinned = c.Pin || c.Fingerprint != ""
+	if c.Fingerprint != "" {
+		if account.TLS.Pin, err = sip.ParseFingerprint(c.Fingerprint); err != nil {
+			return usageError{err}
+		}
+	}
+	if (c.Cert == "") != (c.Key == "") {
+		return usageError{errors.New("--cert and --key need each other")}
+	}
+	if c.Cert == "" {
+		return nil
+	}
+	if account.TLS.Certificate, err = os.ReadFile(c.Cert); err != nil {
+		return fmt.Errorf("the certificate cannot be read: %w", err)
+	}
+	key, err := os.ReadFile(c.Key)
+	if err != nil {
+		return fmt.Errorf("the certificate's key cannot be read: %w", err)
+	}
+	account.TLS.Key = secret.Own(key)
+	if _, err := tls.X509KeyPair(account.TLS.Certificate, key); err != nil {
+		return usageError{fmt.Errorf("%s and %s are no certificate and its key: %w", c.Cert, c.Key, err)}
+	}
+	return nil
 }
 
 // relay adds the settings about ways through NATs. A provider's relay often
@@ -123,13 +159,21 @@ func (accountList) Run(e *env) error {
 	return e.withStore(func(s *store.Store) error {
 		for _, a := range s.Accounts() {
 			if e.flags.JSON {
-				e.object(map[string]any{"aor": a.AOR, "registrar": a.Registrar, "auth_user": a.AuthUser, "relay": a.Relay.URL, "relay_only": a.Relay.Only, "stun": a.STUN, "user_agent": a.UserAgent, "anonymous": a.Anonymous, "emergency_clear": a.EmergencyClear})
+				e.object(map[string]any{"aor": a.AOR, "registrar": a.Registrar, "auth_user": a.AuthUser, "pinned": a.TLS.Pinned, "fingerprint": fingerprint(a), "relay": a.Relay.URL, "relay_only": a.Relay.Only, "stun": a.STUN, "user_agent": a.UserAgent, "anonymous": a.Anonymous, "emergency_clear": a.EmergencyClear})
 				continue
 			}
 			e.say("%s", strings.TrimSpace(a.AOR+"  "+a.Registrar))
 		}
 		return nil
 	})
+}
+
+// fingerprint is that of the server's pinned key; empty: none, or none yet.
+func fingerprint(a store.Account) string {
+	if len(a.TLS.Pin) == 0 {
+		return ""
+	}
+	return sip.WriteFingerprint(a.TLS.Pin)
 }
 
 type accountRemove struct {

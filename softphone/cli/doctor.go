@@ -142,6 +142,8 @@ func (e *env) examineAccount(s *store.Store, aor string) error {
 				e.finding("account", "ok", "%s is registered", ev.Account)
 				e.finding("network", "note", "the provider sees your address, when you are reachable, whom you call and for how long; not what is said")
 				return nil
+			case softphone.Notice:
+				e.finding("account", "note", "%s", ev.Text)
 			case softphone.RegistrationLost:
 				e.finding("account", "failed", "%s", ev.Why)
 				return outcomeError{softphone.Unreachable}

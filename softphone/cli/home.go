@@ -76,7 +76,7 @@ func checkDevices(mic, speaker string) error {
 
 // isNetwork tells errors that come from the network or the provider.
 func isNetwork(err error) bool {
-	return errors.Is(err, sip.ErrUnreachable) || errors.Is(err, sip.ErrAuth) || errors.Is(err, sip.ErrCertificate)
+	return errors.Is(err, sip.ErrUnreachable) || errors.Is(err, sip.ErrAuth) || errors.Is(err, sip.ErrCertificate) || errors.Is(err, sip.ErrPin)
 }
 
 // interrupted calls f at the next interrupt, until stopped.

@@ -14,7 +14,7 @@ import (
 
 // insideVersion counts the changes of the format below. Any change of a field,
 // an added one too, makes a new version.
-const insideVersion = 4 // 2: relays; 3: weak digests; 4: User-Agent, anonymous, emergency
+const insideVersion = 5 // 2: relays; 3: weak digests; 4: User-Agent, anonymous, emergency; 5: certificates, pins
 
 // The types of the inside. They are apart from those of the API, so that the
 // file does not change when the API does; byte strings are base64 (JSON's way
@@ -38,11 +38,18 @@ type (
 		ZID         []byte     `json:"zid"`
 		ContactUser string     `json:"contact_user,omitempty"`
 		WeakDigest  bool       `json:"weak_digest,omitempty"`
+		TLS         *tlsJSON   `json:"tls,omitempty"`
 		Relay       *relayJSON `json:"relay,omitempty"`
 		STUN        string     `json:"stun,omitempty"`
 		UserAgent   string     `json:"user_agent,omitempty"`
 		Anonymous   bool       `json:"anonymous,omitempty"`
 		Emergency   bool       `json:"emergency_clear,omitempty"`
+	}
+	tlsJSON struct {
+		Certificate []byte `json:"certificate,omitempty"`
+		Key         []byte `json:"key,omitempty"`
+		Pinned      bool   `json:"pinned,omitempty"`
+		Pin         []byte `json:"pin,omitempty"`
 	}
 	relayJSON struct {
 		URL      string `json:"url"`
@@ -133,7 +140,7 @@ func accountToJSON(a Account) accountJSON {
 	return accountJSON{
 		AOR: a.AOR, Registrar: a.Registrar, AuthUser: a.AuthUser,
 		Password: a.Password.Expose(), CA: a.CA, ZID: a.ZID[:], ContactUser: a.ContactUser, WeakDigest: a.WeakDigest,
-		Relay: relayToJSON(a.Relay), STUN: a.STUN,
+		TLS: tlsToJSON(a.TLS), Relay: relayToJSON(a.Relay), STUN: a.STUN,
 		UserAgent: a.UserAgent, Anonymous: a.Anonymous, Emergency: a.EmergencyClear,
 	}
 }
@@ -143,9 +150,23 @@ func accountFromJSON(j accountJSON) (Account, error) {
 	return Account{
 		AOR: j.AOR, Registrar: j.Registrar, AuthUser: j.AuthUser,
 		Password: secret.Own(j.Password), CA: j.CA, ZID: zid, ContactUser: j.ContactUser, WeakDigest: j.WeakDigest,
-		Relay: relayFromJSON(j.Relay), STUN: j.STUN,
+		TLS: tlsFromJSON(j.TLS), Relay: relayFromJSON(j.Relay), STUN: j.STUN,
 		UserAgent: j.UserAgent, Anonymous: j.Anonymous, EmergencyClear: j.Emergency,
 	}, err
+}
+
+func tlsToJSON(t TLS) *tlsJSON {
+	if len(t.Certificate) == 0 && !t.Pinned {
+		return nil
+	}
+	return &tlsJSON{Certificate: t.Certificate, Key: t.Key.Expose(), Pinned: t.Pinned, Pin: t.Pin}
+}
+
+func tlsFromJSON(j *tlsJSON) TLS {
+	if j == nil {
+		return TLS{}
+	}
+	return TLS{Certificate: j.Certificate, Key: secret.Own(j.Key), Pinned: j.Pinned, Pin: j.Pin}
 }
 
 func relayToJSON(r Relay) *relayJSON {

@@ -43,6 +43,7 @@ func (s *state) wipe() {
 
 func wipeAccount(a Account) {
 	a.Password.Wipe()
+	a.TLS.Key.Wipe()
 	a.Relay.Password.Wipe()
 }
 
@@ -58,6 +59,8 @@ func cloneAccount(a Account) Account {
 	a.Password = a.Password.Clone()
 	a.Relay.Password = a.Relay.Password.Clone()
 	a.CA = slices.Clone(a.CA)
+	a.TLS.Certificate, a.TLS.Pin = slices.Clone(a.TLS.Certificate), slices.Clone(a.TLS.Pin)
+	a.TLS.Key = a.TLS.Key.Clone()
 	return a
 }
 

@@ -41,6 +41,7 @@ type Account struct {
 	ContactUser              string
 	// WeakDigest: the password's challenge may be weak where others can read it.
 	WeakDigest bool
+	TLS        TLS
 	Relay      Relay
 	// STUN is the host:port of a server that tells the phone's public address;
 	// empty: none is asked.
@@ -52,6 +53,18 @@ type Account struct {
 	// EmergencyClear: emergency numbers may be called through this account, in a
 	// call that everyone on the way could hear, if the user says so each time.
 	EmergencyClear bool
+}
+
+// TLS is by what an account and its server know each other over TLS, beyond
+// authorities; the zero value: nothing.
+type TLS struct {
+	// Certificate is our own, in PEM, with its Key.
+	Certificate []byte
+	Key         secret.Bytes
+	// Pinned: the server is known by its key. Pin is the key's fingerprint; empty:
+	// that of the next connection.
+	Pinned bool
+	Pin    []byte
 }
 
 // Relay is a TURN server that carries an account's voice; the zero value: none.
