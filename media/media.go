@@ -9,7 +9,8 @@
 // What is sent does not depend on what is said: packets leave on absolute ticks,
 // 5 ms after their encoding began, however long it took, and a muted microphone
 // is replaced by encoded room tone. Two Karats repair lost packets (package
-// profile), which they announce in RTCP; size, pace and payload type stay.
+// profile), which they announce in RTCP; size, pace and payload type stay. With phones
+// that do not speak Opus the codecs of the telephone network do (RFC 3551).
 package media
 
 import (
@@ -56,11 +57,28 @@ func (k Keys) Wipe() {
 // Parameters are what signalling agreed on.
 type Parameters struct {
 	SendPT, ReceivePT, EventPT uint8
+	// Codec is that of SendPT and ReceivePT.
+	Codec Codec
+	// Also are other payload types that may come at any time.
+	Also []Payload
 	// EventRate is the clock that durations of telephone events are told in;
 	// 0: the peer takes none. Their timestamps are on the voice's clock (RFC 4733,
 	// Section 2.2).
 	EventRate int
 	RTCPMux   bool
+}
+
+// codecOf is what is in a payload type.
+func (p *Parameters) codecOf(pt uint8) (Codec, bool) {
+	if pt == p.ReceivePT {
+		return p.Codec, true
+	}
+	for _, also := range p.Also {
+		if also.PT == pt {
+			return also.Codec, true
+		}
+	}
+	return 0, false
 }
 
 // Stats are counted since the beginning of the stream.

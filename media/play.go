@@ -14,6 +14,7 @@ import (
 // uses it.
 type player struct {
 	decoder *codec.Decoder
+	phone   *telephoneDecoder // nil: the voice is Opus
 	payload [jitter.MaxPayload]byte
 	decoded [codec.MaxSamples]int16
 	// waiting holds what was decoded and not played: up to a block less one
@@ -62,6 +63,12 @@ func (s *Stream) nextFrame(now time.Time, f *device.Frame) {
 func (p *player) do(act jitter.Action) {
 	switch act.Kind {
 	case jitter.Play:
+		if p.turnTo(Codec(act.Format)) {
+			n := p.phone.decode(p.decoded[:], p.payload[:act.Size])
+			p.append(p.decoded[:n])
+			p.approach(act)
+			return
+		}
 		n, err := p.decoder.Decode(&p.decoded, p.payload[:act.Size])
 		if err != nil {
 			p.conceal(act.Samples) // genuine, but not Opus
@@ -70,6 +77,10 @@ func (p *player) do(act jitter.Action) {
 		p.append(p.decoded[:n])
 		p.approach(act)
 	case jitter.Recover:
+		if Codec(act.Format) != Opus || p.phone != nil {
+			p.conceal(act.Samples)
+			return
+		}
 		if err := p.decoder.Recover(p.decoded[:act.Samples], p.payload[:act.Size]); err != nil {
 			p.conceal(act.Samples)
 			return
@@ -80,6 +91,17 @@ func (p *player) do(act jitter.Action) {
 	case jitter.Wait:
 		p.silence(act.Samples)
 	}
+}
+
+// turnTo takes up the codec of a payload; true if it is one of the telephone's.
+func (p *player) turnTo(c Codec) bool {
+	switch {
+	case c == Opus || c >= codecs:
+		p.phone = nil
+	case p.phone == nil || p.phone.codec != c:
+		p.phone = newTelephoneDecoder(c)
+	}
+	return p.phone != nil
 }
 
 // approach makes what waits a little shorter or longer, to come to the delay that
@@ -100,6 +122,12 @@ func (p *player) conceal(n int) {
 	const most = codec.SampleRate / 50
 	for n > 0 {
 		step := min(n, most)
+		if p.phone != nil {
+			p.phone.conceal(p.decoded[:step])
+			p.append(p.decoded[:step])
+			n -= step
+			continue
+		}
 		if err := p.decoder.Conceal(p.decoded[:step]); err != nil {
 			p.silence(n)
 			return
@@ -116,6 +144,9 @@ func (p *player) silence(n int) {
 }
 
 func (p *player) wipe() {
+	if p.phone != nil {
+		p.phone.wipe()
+	}
 	clear(p.payload[:])
 	clear(p.decoded[:])
 	clear(p.waiting[:])

@@ -230,14 +230,24 @@ func (r *receiver) takeVoice(now time.Time) verdict {
 	if h.SSRC != r.source.ssrc {
 		return verdict{outcome: ignored}
 	}
+	c, known := r.params.codecOf(h.PayloadType)
+	if known {
+		r.source.perTick = c.perTick()
+	}
+	event := h.Timestamp
+	// In our samples from here on; that goes on without a gap where it wraps.
+	h.Timestamp *= max(r.source.perTick, 1)
 	ahead := r.source.note(now, h.SequenceNumber, h.Timestamp)
 	v := verdict{outcome: ignored, newest: ahead > 0, ask: careWanted{r.asker.Hear(ahead), true}}
 	if r.params.EventRate > 0 && h.PayloadType == r.params.EventPT {
-		v.key, v.pressed = r.ear.hear(h.Timestamp, r.packet.Payload)
+		v.key, v.pressed = r.ear.hear(event, r.packet.Payload)
 		return v
 	}
-	if h.PayloadType != r.params.ReceivePT {
+	switch {
+	case !known:
 		return v // comfort noise, garbage
+	case c != Opus:
+		return v.when(r.putTelephone(now, c, h, r.packet.Payload))
 	}
 	// Without rtcp-mux nothing was announced.
 	if p, payload, ok := profile.Split(r.packet.Payload); ok && r.params.RTCPMux {
@@ -259,6 +269,16 @@ func (v verdict) when(ok bool) verdict {
 		v.outcome = taken
 	}
 	return v
+}
+
+// putTelephone gives a payload of the telephone network to the playout buffer; false
+// if it is none. The caller holds mu.
+func (r *receiver) putTelephone(now time.Time, c Codec, h *rtp.Header, payload []byte) bool {
+	if len(payload) == 0 || len(payload) > maxTelephone {
+		return false
+	}
+	r.buffer.PutAs(c.format(), now, h.SequenceNumber, h.Timestamp, len(payload)*perTick, payload)
+	return true
 }
 
 // put gives an Opus packet to the playout buffer. The caller holds mu.

@@ -109,7 +109,7 @@ func (o *sender) sealReport(reception *rtcp.ReceptionReport) ([]byte, error) {
 		NTPTime:     o.reports.ntp(time.Now()),
 		RTPTime:     h.Timestamp,
 		PacketCount: uint32(o.seal.count),
-		OctetCount:  uint32(o.seal.count * uint64(o.profile.Bytes)),
+		OctetCount:  uint32(o.seal.count * uint64(o.bytes(o.seal.codec))),
 		Reports:     []rtcp.ReceptionReport{*reception},
 	}
 	plain, err := rtcp.Marshal([]rtcp.Packet{

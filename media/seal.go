@@ -5,8 +5,6 @@ import (
 
 	"github.com/pion/rtp"
 	"github.com/pion/srtp/v3"
-
-	"karat/media/profile"
 )
 
 // maxIndex bounds the packet index, sequence number and rollover counter.
@@ -23,9 +21,10 @@ type sealer struct {
 	index  uint64 // of the next packet; its low 16 bits are the sequence number
 	count  uint64 // of packets sealed
 	header rtp.Header
+	codec  Codec
 	parsed rtp.Header
-	plain  [rtpHeader + profile.MaxBytes]byte
-	sealed [rtpHeader + profile.MaxBytes + maxTag]byte
+	plain  [rtpHeader + maxPayload]byte
+	sealed [rtpHeader + maxPayload + maxTag]byte
 }
 
 const (
@@ -38,14 +37,16 @@ const (
 // RFC 4568, Section 6.4: "the initial value of SEQ SHOULD be chosen to be
 // within the range of 0..2^15-1; this avoids an ambiguity when packets are lost
 // at the start of the session".
-func (s *sealer) init(ctx *srtp.Context, ssrc uint32, payloadType uint8) {
-	s.ctx = ctx
+func (s *sealer) init(ctx *srtp.Context, ssrc uint32, p Parameters) {
+	s.ctx, s.codec = ctx, p.Codec
 	s.index = uint64(random32() & 0x7fff)
-	s.header = rtp.Header{Version: 2, PayloadType: payloadType, SSRC: ssrc, Timestamp: random32()}
+	s.header = rtp.Header{Version: 2, PayloadType: p.SendPT, SSRC: ssrc, Timestamp: random32()}
 }
 
 // pass moves the time of the next packet on, by so many samples.
-func (s *sealer) pass(samples int64) { s.header.Timestamp += uint32(samples) }
+func (s *sealer) pass(samples int64) {
+	s.header.Timestamp += uint32(samples / int64(s.codec.perTick()))
+}
 
 // sealEvent makes the packet of a telephone event, between those of voice.
 func (s *sealer) sealEvent(e event, payloadType uint8) ([]byte, error) {

@@ -18,7 +18,7 @@ func newSealer(t testing.TB) *sealer {
 		t.Fatal(err)
 	}
 	s := new(sealer)
-	s.init(ctx, 1, 96)
+	s.init(ctx, 1, Parameters{SendPT: 96})
 	return s
 }
 

@@ -42,6 +42,7 @@ type sender struct {
 	encoder *codec.Encoder
 	tone    roomTone
 	sound   [profile.MaxSamples]int16
+	phone   *telephoneEncoder // nil: Opus so far
 	next    encoded
 	shape   shape // of what the encoder makes
 	spoken  bool  // the encoder heard the microphone since its last reset
@@ -55,7 +56,7 @@ type sender struct {
 	ready   encoded                  // leaves at the next tick
 	earlier [profile.MaxBack]encoded // left before it, the last one first
 	repair  [profile.MaxRepair]byte
-	spare   [4]encoded // room tone of each shape, in place of a voice frame muted too late
+	spare   [4 + codecs - 1]encoded // room tone of each shape, in place of a voice frame muted too late
 	reports reporter
 	level   atomic.Uint64 // of the microphone; bits of a float64
 
@@ -67,7 +68,7 @@ type sender struct {
 // encoded is one encoded frame, and whether there is voice in it.
 type encoded struct {
 	shape
-	bytes [profile.MaxBytes]byte
+	bytes [maxPayload]byte
 	voice bool
 }
 
@@ -78,20 +79,44 @@ type shape struct {
 	size    int // 0: there is no frame
 	between bool
 	care    profile.Care
+	codec   Codec
 }
 
 // shapeOf is the shape for a peer that asks for so much care.
 func (o *sender) shapeOf(between bool, care profile.Care) shape {
 	if !between {
-		return shape{o.profile.Bytes, false, care}
+		return shape{o.profile.Bytes, false, care, Opus}
 	}
-	return shape{o.profile.Mix(care).Frame, true, care}
+	return shape{o.profile.Mix(care).Frame, true, care, Opus}
+}
+
+// wanted is the shape for a codec, and with Opus for a peer that asks for so much
+// care.
+func (o *sender) wanted(c Codec) shape {
+	if c != Opus {
+		return shape{size: o.bytes(c), codec: c}
+	}
+	return o.shapeOf(o.between.Load(), profile.Care(o.asked.Load()))
+}
+
+// bytes is the size of a payload.
+func (o *sender) bytes(c Codec) int {
+	if c == Opus {
+		return o.profile.Bytes
+	}
+	return o.profile.Samples / perTick
 }
 
 // setShape tells the encoder. Between Karats repairs are better than Opus's own
 // redundancy; another phone has that alone.
 func (o *sender) setShape(s shape) error {
 	o.shape = s
+	if s.codec != Opus {
+		if o.phone == nil || o.phone.codec != s.codec {
+			o.phone = newTelephoneEncoder(s.codec)
+		}
+		return nil
+	}
 	return o.encoder.SetSize(s.size, !s.between && s.care != profile.Least)
 }
 
@@ -115,7 +140,7 @@ func (o *sender) init(p *profile.Profile, tone roomTone) error {
 func (o *sender) arm(ctx *srtp.Context, ssrc uint32, p Parameters, reports reporter) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.seal.init(ctx, ssrc, p.SendPT)
+	o.seal.init(ctx, ssrc, p)
 	o.reports = reports
 	o.eventPT, o.eventRate = p.EventPT, p.EventRate
 }
@@ -132,7 +157,7 @@ func (o *sender) press(codes []byte) error {
 func (o *sender) renegotiate(p Parameters) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.seal.header.PayloadType = p.SendPT
+	o.seal.header.PayloadType, o.seal.codec = p.SendPT, p.Codec
 	o.eventPT, o.eventRate = p.EventPT, p.EventRate
 }
 
@@ -141,13 +166,13 @@ func (o *sender) prepare() error {
 	frame := o.sound[:o.profile.Samples]
 	o.tone.fill(frame)
 	for i, shape := range [...]shape{
-		o.shapeOf(true, profile.Most), o.shapeOf(true, profile.Some), o.shapeOf(true, profile.Least), o.shapeOf(false, profile.Some),
+		o.wanted(G722), o.wanted(PCMU), o.wanted(PCMA), o.shapeOf(true, profile.Most), o.shapeOf(true, profile.Some), o.shapeOf(true, profile.Least), o.shapeOf(false, profile.Some),
 	} {
 		if err := o.setShape(shape); err != nil {
 			return err
 		}
 		o.spare[i].shape = shape
-		if err := o.encoder.Encode(o.spare[i].frame(), frame); err != nil {
+		if err := o.encode(o.spare[i].frame(), frame); err != nil {
 			return err
 		}
 	}
@@ -188,6 +213,9 @@ func (o *sender) disarm() {
 	clear(o.seal.plain[:])
 	o.mic.wipe()
 	clear(o.sound[:])
+	if o.phone != nil {
+		o.phone.reset()
+	}
 	o.tone.room.forget()
 }
 
@@ -310,7 +338,11 @@ func (o *sender) sealReady() ([]byte, error) {
 	if o.muted && o.ready.voice {
 		o.ready = *o.spareOf(o.ready.shape)
 	}
-	payload := o.seal.payload(p.Bytes)
+	if o.ready.codec != o.seal.codec { // encoded just before that changed
+		o.ready = *o.spareOf(shape{size: o.bytes(o.seal.codec), codec: o.seal.codec})
+	}
+	size := o.bytes(o.seal.codec)
+	payload := o.seal.payload(size)
 	if o.ready.between {
 		p.Join(payload, &profile.Payload{
 			Asks:   profile.Care(o.asks.Load()),
@@ -322,7 +354,7 @@ func (o *sender) sealReady() ([]byte, error) {
 		copy(payload, o.ready.frame())
 	}
 	o.sentFrame(&o.ready)
-	b, err := o.seal.seal(p.Bytes)
+	b, err := o.seal.seal(size)
 	o.seal.pass(int64(p.Samples))
 	return b, err
 }
@@ -336,7 +368,7 @@ func (o *sender) sentFrame(e *encoded) {
 // spareOf is room tone of a shape.
 func (o *sender) spareOf(s shape) *encoded {
 	for i := range o.spare {
-		if o.spare[i].size == s.size {
+		if o.spare[i].size == s.size && o.spare[i].codec == s.codec {
 			return &o.spare[i]
 		}
 	}
@@ -380,13 +412,13 @@ func (o *sender) pass(packets int64) {
 // give digital zero, and that shows.
 func (o *sender) makeReady(now time.Time) error {
 	frame := o.sound[:o.profile.Samples]
-	muted := o.isMuted()
+	muted, codec := o.isMuted()
 	voice := o.mic.pull(now, frame) > 0
 	if voice {
 		o.tone.room.listen(frame)
 	}
 	voice = voice && !muted
-	if err := o.reshape(muted); err != nil {
+	if err := o.reshape(muted, codec); err != nil {
 		return err
 	}
 	o.spoken = o.spoken || voice
@@ -396,7 +428,7 @@ func (o *sender) makeReady(now time.Time) error {
 		o.tone.fill(frame)
 	}
 	o.next.shape, o.next.voice = o.shape, voice
-	if err := o.encoder.Encode(o.next.frame(), frame); err != nil {
+	if err := o.encode(o.next.frame(), frame); err != nil {
 		return err
 	}
 	o.mu.Lock()
@@ -405,10 +437,18 @@ func (o *sender) makeReady(now time.Time) error {
 	return nil
 }
 
-// reshape turns to the shape that the peer asks for, and has the encoder forget
+// encode encodes a frame in the present shape.
+func (o *sender) encode(dst []byte, frame []int16) error {
+	if o.shape.codec != Opus {
+		return o.phone.encode(dst, frame)
+	}
+	return o.encoder.Encode(dst, frame)
+}
+
+// reshape turns to the shape that was agreed on and the peer asks for, and has the encoder forget
 // what was said when the microphone was closed.
-func (o *sender) reshape(muted bool) error {
-	if want := o.shapeOf(o.between.Load(), profile.Care(o.asked.Load())); want != o.shape {
+func (o *sender) reshape(muted bool, c Codec) error {
+	if want := o.wanted(c); want != o.shape {
 		if err := o.setShape(want); err != nil {
 			return err
 		}
@@ -419,15 +459,19 @@ func (o *sender) reshape(muted bool) error {
 		if err := o.encoder.Reset(); err != nil {
 			return err
 		}
+		if o.phone != nil {
+			o.phone.reset()
+		}
 		o.spoken = false
 	}
 	return nil
 }
 
-func (o *sender) isMuted() bool {
+// isMuted also tells how the next frame is to be coded.
+func (o *sender) isMuted() (bool, Codec) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.muted
+	return o.muted, o.seal.codec
 }
 
 // giveUpFrame puts room tone where a frame could not be encoded.

@@ -33,6 +33,7 @@ func (k *knownSources) add(ssrc uint32) {
 // source counts what came from one SSRC, as RFC 3550, Appendix A does.
 type source struct {
 	ssrc            uint32
+	perTick         uint32 // of its clock; 0: not known yet
 	first, highest  uint32 // extended sequence numbers
 	received        uint32
 	epoch           time.Time
@@ -107,7 +108,7 @@ func (c *source) report(now time.Time) rtcp.ReceptionReport {
 		FractionLost:       uint8(fraction),
 		TotalLost:          min(c.lost(), 1<<23-1),
 		LastSequenceNumber: c.highest,
-		Jitter:             uint32(c.jitter / 16),
+		Jitter:             uint32(c.jitter/16) / max(c.perTick, 1), // in its own clock
 	}
 	if !c.senderReportAt.IsZero() {
 		r.LastSenderReport = c.senderReport

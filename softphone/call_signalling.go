@@ -13,7 +13,7 @@ func describe(sdp []byte) (offer.Description, assay.MediaOffer) {
 	}
 	d, err := offer.Parse(sdp)
 	switch {
-	case err != nil || d.Audio < 0 || d.OpusPT < 0:
+	case err != nil || d.Audio < 0 || d.VoicePT < 0:
 		return d, assay.OfferNoAudio
 	case d.Profile == offer.DTLS:
 		return d, assay.OfferDTLS

@@ -16,12 +16,19 @@ const (
 	voiceCut                 // stopped for good
 )
 
+// telephoneVoice says what the codecs of the telephone network cost.
+const telephoneVoice = "The other phone does not speak Opus: the voice is that of the telephone network (G.722 or G.711). Its packets have one size whatever is said, as ever, but it sounds worse, takes more of the line, and a loss is heard."
+
 // figuresEvery is how often the voice's figures are told.
 const figuresEvery = time.Second
 
 func (c *call) parameters() media.Parameters {
 	p := media.Parameters{
-		SendPT: uint8(c.agreed.OpusPT), ReceivePT: uint8(c.agreed.ReceivePT), RTCPMux: c.agreed.RTCPMux,
+		SendPT: uint8(c.agreed.VoicePT), ReceivePT: uint8(c.agreed.ReceivePT), RTCPMux: c.agreed.RTCPMux,
+		Codec: media.Codec(c.agreed.Codec),
+	}
+	for _, v := range c.agreed.Also {
+		p.Also = append(p.Also, media.Payload{PT: uint8(v.PT), Codec: media.Codec(v.Codec)})
 	}
 	if c.agreed.EventPT >= 0 {
 		p.EventPT, p.EventRate = uint8(c.agreed.EventPT), c.agreed.EventRate
@@ -43,6 +50,9 @@ func (c *call) openVoice() {
 	c.figures = time.Tick(figuresEvery)
 	c.silence.since = time.Now()
 	c.emit(Talking{Head: c.head()})
+	if c.agreed.Codec != offer.Opus {
+		c.emit(Notice{Head: c.head(), Text: telephoneVoice})
+	}
 }
 
 // cutVoice closes the microphone for good.

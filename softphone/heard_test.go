@@ -230,3 +230,51 @@ func TestItem74_ForgedPacketsAreShown(t *testing.T) {
 		}
 	})
 }
+
+// With a phone of the telephone network the call is as private as any, its packets
+// have one size, and the user reads why it sounds worse.
+func TestItem64_CallWithoutOpus(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		bob, mallory := w.user("bob", "10.0.0.2"), w.stranger()
+		defer mallory.close()
+		bob.start(auto)
+		session, err := zrtp.NewSession(zrtp.Config{ZID: zrtp.ZID{6}, SSRC: 66})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer session.Close()
+		call, err := mallory.agent.Invite(t.Context(), "sip:bob@example.org", sdp("RTP/AVP 8 0 102", "a=rtpmap:102 telephone-event/8000", "a=zrtp-hash:"+session.HelloHash()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for ev := range call.Events() {
+			if up, ok := ev.(sip.Answered); ok {
+				if !strings.Contains(string(up.SDP), "RTP/AVP 8 102\r\n") {
+					t.Errorf("answered\n%s", up.SDP)
+				}
+				mallory.agree(session, mediaAddress(t, up.SDP))
+				break
+			}
+		}
+		expect[softphone.Talking](bob)
+		if n := expect[softphone.Notice](bob); !strings.Contains(n.Text, "does not speak Opus") {
+			t.Errorf("%+v", n)
+		}
+		time.Sleep(time.Second)
+		voice := 0
+		for _, p := range w.sentBy("10.0.0.2") {
+			if path.Classify(p.Data) == path.RTP && p.To.Port() != 5060 {
+				voice++
+				if p.Data[1]&0x7f != 8 || len(p.Data) != 12+160+10 && len(p.Data) != 12+160+4 {
+					t.Fatalf("a packet of %d bytes, payload type %d", len(p.Data), p.Data[1]&0x7f)
+				}
+			}
+		}
+		if r := lastAssay(bob); !r.Private || voice < 45 {
+			t.Errorf("%d packets; %+v", voice, r.Findings[0])
+		}
+		call.Hangup()
+		for range call.Events() {
+		}
+	})
+}

@@ -122,7 +122,7 @@ func TestItem38_ReofferOfNoUse(t *testing.T) {
 		bob.start(auto)
 		c := mallory.secure(bob)
 		defer c.close()
-		for _, text := range [][]byte{[]byte("this is not a description"), sdp("RTP/AVP 0", "a=zrtp-hash:"+c.session.HelloHash())} {
+		for _, text := range [][]byte{[]byte("this is not a description"), sdp("RTP/AVP 3", "a=zrtp-hash:"+c.session.HelloHash())} {
 			if _, err := c.call.Reinvite(t.Context(), text); err == nil {
 				t.Errorf("accepted:\n%s", text)
 			}

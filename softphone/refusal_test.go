@@ -82,7 +82,7 @@ var unprivate = []struct {
 	{"plain RTP", sdp("RTP/AVP 96")},
 	{"SDES", sdp("RTP/SAVP 96", sdesLine)},
 	{"DTLS-SRTP", sdp("UDP/TLS/RTP/SAVP 96", dtlsLine, "a=setup:actpass")},
-	{"no common codec", sdp("RTP/AVP 0")},
+	{"no common codec", sdp("RTP/AVP 3")},
 	{"nonsense", []byte("this is not a description")},
 }
 

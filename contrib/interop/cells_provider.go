@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"karat/contrib/interop/lab"
 	"karat/contrib/interop/wiretap"
@@ -14,20 +15,29 @@ import (
 type readable struct {
 	karatCalls bool
 	peer       string // baresip or linphone
+	codec      string // the only one it speaks, as baresip names them; empty: Opus
 }
 
 // providerCells are calls with phones that know no ZRTP.
 func providerCells() []cell {
 	var all []cell
-	for _, r := range []readable{{true, "baresip"}, {false, "baresip"}, {true, "linphone"}, {false, "linphone"}} {
+	for _, r := range []readable{
+		{true, "baresip", ""}, {false, "baresip", ""}, {true, "linphone", ""}, {false, "linphone", ""},
+		{true, "baresip", "G722/16000/1"}, {false, "baresip", "G722/16000/1"}, {true, "baresip", "PCMA/8000/1"}, {false, "baresip", "PCMU/8000/1"},
+	} {
 		name := fmt.Sprintf("provider/karat-%s/sdes", r.peer)
 		if !r.karatCalls {
 			name = fmt.Sprintf("provider/%s-karat/sdes", r.peer)
 		}
+		proves, items := "", []int{53, 68}
+		if codec, _, other := strings.Cut(r.codec, "/"); other {
+			name += "/" + strings.ToLower(codec)
+			proves, items = "a phone of the telephone network, which speaks no Opus, is heard and hears; ", []int{64}
+		}
 		all = append(all, cell{
 			name:   name,
-			proves: "with --allow provider both are heard over SRTP with keys of the signalling, no ZRTP is sent, the assay says that the provider can listen, and Karat exits 3",
-			limit:  callLimit, karat: true, items: []int{53, 68}, run: r.run,
+			proves: proves + "with --allow provider both are heard over SRTP with keys of the signalling, no ZRTP is sent, the assay says that the provider can listen, and Karat exits 3",
+			limit:  callLimit, karat: true, items: items, run: r.run,
 		})
 	}
 	return all
@@ -86,7 +96,7 @@ func (r readable) run(ctx context.Context, b *bench) error {
 // startPeer starts the other phone; begin makes it speak once the call is up.
 func (r readable) startPeer(ctx context.Context, b *bench, proxy *lab.Kamailio, user, speech string) (talker, func() error, error) {
 	if r.peer == "baresip" {
-		p, err := b.StartBaresip(ctx, lab.BaresipConfig{User: user, MediaEncryption: "srtp-mand", Proxy: proxy, Transport: "udp", Speech: speech})
+		p, err := b.StartBaresip(ctx, lab.BaresipConfig{User: user, MediaEncryption: "srtp-mand", Codec: r.codec, Proxy: proxy, Transport: "udp", Speech: speech})
 		if err != nil {
 			return nil, nil, err
 		}

@@ -62,8 +62,12 @@ func (k Kind) String() string {
 	return [...]string{Wait: "wait", Play: "play", Conceal: "conceal", Recover: "recover"}[k]
 }
 
+// Format is what a payload is, for whoever decodes it; the buffer keeps it only.
+type Format uint8
+
 // Action is what Next decides.
 type Action struct {
+	Format  Format // of the payload
 	Kind    Kind
 	Samples int // how much time it fills
 	Size    int // of the payload that was copied out, for Play and Recover
@@ -115,6 +119,7 @@ type slot struct {
 	samples int64
 	arrived time.Time
 	mends   bool // it holds redundancy for the packet before, which is missing
+	format  Format
 	size    int
 	payload [MaxPayload]byte
 }
@@ -148,6 +153,11 @@ const strayLimit = 3
 // Put takes one packet that arrived now and lasts so many samples. It keeps a
 // copy of the payload.
 func (b *Buffer) Put(now time.Time, seq uint16, timestamp uint32, samples int, payload []byte) {
+	b.PutAs(0, now, seq, timestamp, samples, payload)
+}
+
+// PutAs is Put for a payload that is not of format 0.
+func (b *Buffer) PutAs(f Format, now time.Time, seq uint16, timestamp uint32, samples int, payload []byte) {
 	if len(payload) > MaxPayload || samples <= 0 {
 		b.stats.Refused++
 		return
@@ -170,7 +180,7 @@ func (b *Buffer) Put(now time.Time, seq uint16, timestamp uint32, samples int, p
 	case b.holds(ts):
 		b.stats.Duplicate++
 	default:
-		b.insert(now, s, ts, int64(samples), payload)
+		b.insert(f, now, s, ts, int64(samples), payload)
 	}
 }
 
@@ -191,7 +201,7 @@ func (b *Buffer) PutCopy(now time.Time, seq uint16, timestamp uint32, samples in
 		return
 	}
 	b.stats.Restored++
-	b.insert(now, s, ts, int64(samples), payload)
+	b.insert(0, now, s, ts, int64(samples), payload)
 }
 
 // Expect says that a packet came now which holds redundancy for the one before it:
@@ -233,14 +243,14 @@ func (b *Buffer) holds(ts int64) bool {
 	return false
 }
 
-func (b *Buffer) insert(now time.Time, seq, ts, samples int64, payload []byte) {
+func (b *Buffer) insert(f Format, now time.Time, seq, ts, samples int64, payload []byte) {
 	if b.n == maxPackets {
 		b.remove(b.oldest())
 		b.stats.LeftOut++
 	}
 	s := &b.slots[b.n]
 	b.n++
-	s.seq, s.ts, s.samples, s.arrived, s.mends = seq, ts, samples, now, false
+	s.format, s.seq, s.ts, s.samples, s.arrived, s.mends = f, seq, ts, samples, now, false
 	s.size = copy(s.payload[:], payload)
 }
 

@@ -136,14 +136,14 @@ func (b *Buffer) recover(next *slot, gap int64, dst []byte) Action {
 	} else {
 		a = b.conceal(gap, gap)
 	}
-	a.Kind, a.Size = Recover, copy(dst, next.payload[:next.size])
+	a.Kind, a.Format, a.Size = Recover, next.format, copy(dst, next.payload[:next.size])
 	return a
 }
 
 // play hands out the packet whose turn it is.
 func (b *Buffer) play(now time.Time, ahead int, due int64, i int, dst []byte) Action {
 	s := &b.slots[i]
-	act := Action{Kind: Play, Samples: int(s.samples), Size: copy(dst, s.payload[:s.size])}
+	act := Action{Kind: Play, Format: s.format, Samples: int(s.samples), Size: copy(dst, s.payload[:s.size])}
 	act.Surplus, act.Hurry = b.surplus(due - b.cursor)
 	b.cursor = s.ts + s.samples
 	b.lastSeq = s.seq

@@ -7,7 +7,7 @@ package offer
 // 8.3.2: a payload type number stays with its codec for the whole session.
 func Reoffer(theirs Description, l Local) []byte {
 	s := stream{
-		opus: theirs.OpusPT, protocol: theirs.Media[theirs.Audio].Protocol,
+		voices: []Voice{{theirs.VoicePT, theirs.Codec}}, protocol: theirs.Media[theirs.Audio].Protocol,
 		rtcpMux: theirs.RTCPMux, direction: l.Direction,
 	}
 	if theirs.ICE != nil {
@@ -24,5 +24,5 @@ func Reoffer(theirs Description, l Local) []byte {
 
 // AcceptReoffer reads the answer to Reoffer(theirs, l).
 func AcceptReoffer(theirs Description, l Local, answer Description) (Negotiated, error) {
-	return accept(l, answer, theirs.Audio, theirs.OpusPT)
+	return accept(l, answer, theirs.Audio, []Voice{{theirs.VoicePT, theirs.Codec}})
 }

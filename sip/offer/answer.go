@@ -18,7 +18,7 @@ func Answer(offer Description, l Local) ([]byte, Negotiated, error) {
 	}
 	d := l.Direction.narrowed(offer.Direction)
 	s := stream{
-		opus: offer.OpusPT,
+		voices: []Voice{{offer.VoicePT, offer.Codec}},
 		// RFC 3264, Section 6.1: formats keep the numbers of the offer, and the
 		// transport its name, AVPF included (RFC 4585, Section 4).
 		protocol:  offer.Media[offer.Audio].Protocol,
@@ -34,7 +34,7 @@ func Answer(offer Description, l Local) ([]byte, Negotiated, error) {
 	if offer.EventPT >= 0 {
 		s.events = []event{{offer.EventPT, offer.EventRate}}
 	}
-	n, err := offer.negotiated(l, offer.OpusPT)
+	n, err := offer.negotiated(l, []Voice{{offer.VoicePT, offer.Codec}})
 	if err != nil {
 		return nil, Negotiated{}, err
 	}
@@ -66,19 +66,19 @@ func (d Description) answers(ours *sdp.MediaDescription) []*sdp.MediaDescription
 
 // Accept reads the answer to Offer(l).
 func Accept(l Local, answer Description) (Negotiated, error) {
-	return accept(l, answer, 0, opusPT)
+	return accept(l, answer, 0, ourVoices)
 }
 
-// accept reads the answer to an offer whose one stream stood at index, with Opus
-// under the number pt. What stands elsewhere answers nothing.
-func accept(l Local, answer Description, index, pt int) (Negotiated, error) {
+// accept reads the answer to an offer whose one stream stood at index, with these
+// voices. What stands elsewhere answers nothing.
+func accept(l Local, answer Description, index int, voices []Voice) (Negotiated, error) {
 	if err := answer.usable(l); err != nil {
 		return Negotiated{}, err
 	}
 	if answer.Audio != index {
 		return Negotiated{}, ErrNoAudio
 	}
-	n, err := answer.negotiated(l, pt)
+	n, err := answer.negotiated(l, voices)
 	if err != nil || answer.Profile != SRTP {
 		return n, err
 	}
@@ -99,18 +99,23 @@ func (d Description) usable(l Local) error {
 	if err := d.Profile.notPrivate(); err != nil && !readable {
 		return err
 	}
-	if d.OpusPT < 0 {
+	if d.VoicePT < 0 {
 		return ErrNoCodec
 	}
 	return nil
 }
 
-// negotiated is the outcome, with l what we said ourselves.
-func (d Description) negotiated(l Local, receivePT int) (Negotiated, error) {
+// negotiated is the outcome, with l and these voices what we said ourselves.
+func (d Description) negotiated(l Local, voices []Voice) (Negotiated, error) {
+	listen := receiving(voices, d.Voices)
+	i := slices.IndexFunc(listen, func(v Voice) bool { return v.Codec == d.Codec })
+	if i < 0 {
+		return Negotiated{}, ErrNoCodec
+	}
 	ours := l.Direction.narrowed(d.Direction)
 	n := Negotiated{
-		Remote: d.Address,
-		OpusPT: d.OpusPT, ReceivePT: receivePT, EventPT: d.EventPT, EventRate: d.EventRate,
+		Remote:  d.Address,
+		VoicePT: d.VoicePT, ReceivePT: listen[i].PT, Codec: d.Codec, Also: without(listen, i), EventPT: d.EventPT, EventRate: d.EventRate,
 		RTCPMux: d.RTCPMux,
 		Send:    ours.sends(), Receive: ours.receives(),
 		RemoteZRTPHashes: slices.Clone(d.ZRTPHashes),

@@ -14,8 +14,8 @@ var (
 	ErrDTLS error = &kind{"the other phone insists on encryption that a provider on the way can step into (DTLS-SRTP)", []error{ErrNotPrivate}}
 	// ErrNoAudio: no audio stream, or none over RTP.
 	ErrNoAudio = errors.New("the other phone offers no sound in a form known here")
-	// ErrNoCodec: no Opus.
-	ErrNoCodec = errors.New("the two phones have no voice codec in common: the other one does not speak Opus")
+	// ErrNoCodec: neither Opus nor G.722 nor G.711.
+	ErrNoCodec = errors.New("the two phones have no voice codec in common: the other one speaks neither Opus nor G.722 nor G.711")
 	// ErrSuite: SDES without a suite in common, or an answer that is none.
 	ErrSuite = errors.New("the two phones have no encryption in common")
 	// ErrNoAddress: the c= line names no unicast address in numbers.

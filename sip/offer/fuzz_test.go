@@ -33,7 +33,7 @@ func FuzzAnswer(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%v in our answer\n%s", err, first)
 		}
-		if len(back.Media) != len(d.Media) || back.OpusPT != n.ReceivePT || back.EventPT != n.EventPT || back.RTCPMux != n.RTCPMux {
+		if len(back.Media) != len(d.Media) || back.VoicePT != n.ReceivePT || back.EventPT != n.EventPT || back.RTCPMux != n.RTCPMux {
 			t.Fatalf("answer\n%s\nreads as %+v, negotiated %+v", first, back, n)
 		}
 		checkStable(t, l, first)

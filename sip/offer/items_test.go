@@ -75,16 +75,49 @@ func TestItem63_TelephoneEventsPerClockRate(t *testing.T) {
 }
 
 // What a gateway writes of static payload types, with and without rtpmap, keeps
-// no phone from talking Opus with it.
+// no phone from talking Opus with it; where there is no Opus, G.722 is taken before
+// G.711, and of its two laws the peer's first.
 func TestItem64_StaticPayloadTypes(t *testing.T) {
-	for _, lines := range [][]string{
-		{"m=audio 4 RTP/AVP 0 8 9 96", opus},
-		{"m=audio 4 RTP/AVP 96 0 101", opus, "a=rtpmap:0 PCMU/8000", "a=rtpmap:101 telephone-event/8000"},
-		{"m=audio 4 RTP/AVP 0 8 96", "a=rtpmap:0 PCMU/8000/1", "a=rtpmap:8 pcma/8000", opus},
-		{"m=audio 4 RTP/AVP 9 96", "a=rtpmap:9 G722/8000", opus},
+	for _, tc := range []struct {
+		lines []string
+		pt    int
+		codec Codec
+		event int
+	}{
+		{[]string{"m=audio 4 RTP/AVP 0 8 9 96", opus}, 96, Opus, -1},
+		{[]string{"m=audio 4 RTP/AVP 96 0 101", opus, "a=rtpmap:0 PCMU/8000", "a=rtpmap:101 telephone-event/8000"}, 96, Opus, 101},
+		{[]string{"m=audio 4 RTP/AVP 0 8 96", "a=rtpmap:0 PCMU/8000/1", "a=rtpmap:8 pcma/8000", opus}, 96, Opus, -1},
+		{[]string{"m=audio 4 RTP/AVP 9 96", "a=rtpmap:9 G722/8000", opus}, 96, Opus, -1},
+		{[]string{"m=audio 4 RTP/AVP 0 102", "a=rtpmap:102 telephone-event/8000"}, 0, PCMU, 102},
+		{[]string{"m=audio 4 RTP/AVP 8 0 101 102", "a=rtpmap:101 telephone-event/48000", "a=rtpmap:102 telephone-event/8000"}, 8, PCMA, 102},
+		{[]string{"m=audio 4 RTP/AVP 0 8 9 101", "a=rtpmap:101 telephone-event/48000"}, 9, G722, -1},
+		{[]string{"m=audio 4 RTP/AVP 110", "a=rtpmap:110 g722/16000"}, 110, G722, -1},
 	} {
-		if n, err := Accept(local("192.0.2.1:40000"), mustParse(t, describing(lines...))); err != nil || n.OpusPT != 96 {
-			t.Errorf("%q: %+v, %v", lines, n, err)
+		d := mustParse(t, describing(tc.lines...))
+		answer, n, err := Answer(d, local("192.0.2.1:40000"))
+		if err != nil || n.VoicePT != tc.pt || n.ReceivePT != tc.pt || n.Codec != tc.codec || n.EventPT != tc.event || len(n.Also) > 0 {
+			t.Errorf("%q: %+v, %v", tc.lines, n, err)
+		}
+		if want := fmt.Sprintf(" RTP/AVP %d", tc.pt); !strings.Contains(string(answer), want) || strings.Count(string(answer), "rtpmap") > 2 {
+			t.Errorf("%q: answered\n%s", tc.lines, answer)
+		}
+	}
+}
+
+// The answer to our offer may take several codecs: we send with the best, and listen
+// to all that it took, under our numbers.
+func TestItem65_SeveralCodecsInTheAnswer(t *testing.T) {
+	for _, tc := range []struct {
+		lines []string
+		want  Negotiated
+	}{
+		{[]string{"m=audio 4 RTP/AVP 8 0 96", opus}, Negotiated{VoicePT: 96, ReceivePT: 96, Codec: Opus, Also: []Voice{{0, PCMU}, {8, PCMA}}}},
+		{[]string{"m=audio 4 RTP/AVP 8 0"}, Negotiated{VoicePT: 8, ReceivePT: 8, Codec: PCMA, Also: []Voice{{0, PCMU}}}},
+		{[]string{"m=audio 4 RTP/AVP 110", "a=rtpmap:110 G722/8000"}, Negotiated{VoicePT: 110, ReceivePT: 9, Codec: G722}},
+	} {
+		n, err := Accept(local("192.0.2.1:40000"), mustParse(t, describing(tc.lines...)))
+		if err != nil || n.VoicePT != tc.want.VoicePT || n.ReceivePT != tc.want.ReceivePT || n.Codec != tc.want.Codec || fmt.Sprint(n.Also) != fmt.Sprint(tc.want.Also) {
+			t.Errorf("%q: %+v, %v", tc.lines, n, err)
 		}
 	}
 }
@@ -94,7 +127,7 @@ func TestItem64_StaticPayloadTypes(t *testing.T) {
 func TestItem65_AsymmetricPayloadTypes(t *testing.T) {
 	d := mustParse(t, describing("m=audio 4 RTP/AVP 0 110 111", "a=rtpmap:110 telephone-event/48000", "a=rtpmap:111 opus/48000/2"))
 	n, err := Accept(local("192.0.2.1:40000"), d)
-	if err != nil || n.OpusPT != 111 || n.ReceivePT != 96 || n.EventPT != 110 {
+	if err != nil || n.VoicePT != 111 || n.ReceivePT != 96 || n.EventPT != 110 {
 		t.Errorf("%+v, %v", n, err)
 	}
 }
@@ -125,7 +158,7 @@ func TestItem67_OpusFormat(t *testing.T) {
 		}
 	}
 	d := mustParse(t, describing("m=audio 4 RTP/AVP 96", opus, "a=fmtp:96 x-unknown=7;usedtx=1;cbr=0;maxplaybackrate=16000"))
-	if n, err := Accept(local("192.0.2.1:40000"), d); err != nil || n.OpusPT != 96 {
+	if n, err := Accept(local("192.0.2.1:40000"), d); err != nil || n.VoicePT != 96 {
 		t.Errorf("%+v, %v", n, err)
 	}
 }
@@ -178,7 +211,7 @@ func TestItem39_HoldIsSendonly(t *testing.T) {
 		t.Errorf("offered\n%s", text)
 	}
 	held := describing("m=video 0 RTP/AVPF 97", "m=audio 4004 RTP/AVPF 120", "a=rtpmap:120 opus/48000/2", "a=recvonly")
-	if n, err := AcceptReoffer(theirs, l, mustParse(t, held)); err != nil || n.OpusPT != 120 || n.ReceivePT != 120 || !n.Send || n.Receive {
+	if n, err := AcceptReoffer(theirs, l, mustParse(t, held)); err != nil || n.VoicePT != 120 || n.ReceivePT != 120 || !n.Send || n.Receive {
 		t.Errorf("%+v, %v", n, err)
 	}
 	if _, err := AcceptReoffer(theirs, l, mustParse(t, describing("m=audio 4 RTP/AVP 120", "a=rtpmap:120 opus/48000/2"))); err == nil {

@@ -1,5 +1,6 @@
 // Package offer is SDP offer and answer (RFC 3264, RFC 8866) for a phone that
-// speaks Opus over RTP and keys it by ZRTP (RFC 6189). It is pure: descriptions
+// speaks Opus over RTP, and G.722 and G.711 with those that do not, and keys it by
+// ZRTP (RFC 6189). It is pure: descriptions
 // in, descriptions out. Reading and writing the lines is pion/sdp's work.
 //
 // What it writes has one shape for all installations: beside address, port,
@@ -12,11 +13,10 @@
 //	s=-
 //	c=IN IP4 192.0.2.1
 //	t=0 0
-//	m=audio 40000 RTP/AVP 96 101 102
+//	m=audio 40000 RTP/AVP 96 9 0 8 101 102
 //	a=rtpmap:96 opus/48000/2
 //	a=fmtp:96 cbr=1;useinbandfec=0;usedtx=0;stereo=0
 //	a=rtpmap:101 telephone-event/48000
-//	a=fmtp:101 0-15
 //	a=rtpmap:102 telephone-event/8000
 //	a=fmtp:102 0-15
 //	a=ptime:20
@@ -30,7 +30,7 @@
 // (DTLS-SRTP), as ErrNotPrivate; whether ZRTP then
 // succeeds over plain RTP/AVP is not known here.
 //
-// It does NOT do video, other codecs, trickled candidates, bundling,
+// It does NOT do video, trickled candidates, bundling,
 // capability negotiation (RFC 5939), host names in c= lines, or the order of
 // offers and answers in a dialog: that is sip/dialog's.
 package offer
@@ -92,10 +92,15 @@ type Description struct {
 	// ZRTPHashes are the values of all a=zrtp-hash lines, media level before
 	// session level.
 	ZRTPHashes []string
-	// OpusPT and EventPT are payload types; -1: not there.
-	OpusPT, EventPT int
-	// EventRate is the clock rate of EventPT: 48000, or 8000 where the peer has
-	// no other. Timestamps stay on the audio's clock (RFC 4733, Section 2.2).
+	// Voices are the codecs that we know, in the peer's order; VoicePT is that of
+	// the best of them and Codec what it is, EventPT that of telephone events beside
+	// it. -1: not there.
+	Voices           []Voice
+	VoicePT, EventPT int
+	Codec            Codec
+	// EventRate is the clock rate of EventPT: that of the voice, or with Opus 8000
+	// where the peer has no other. Timestamps stay on the audio's clock (RFC 4733,
+	// Section 2.2).
 	EventRate int
 	RTCPMux   bool
 	// ICE is nil for a peer without. ICEMismatch: it has, but somebody on the way
@@ -126,15 +131,18 @@ type Negotiated struct {
 	// Remote is where to send; invalid while Send is false and the peer named
 	// no address.
 	Remote netip.AddrPort
-	// OpusPT is the payload type we send with; ReceivePT the one we listen to.
-	OpusPT, ReceivePT int
-	EventPT           int // -1: none
-	EventRate         int // its clock
-	RTCPMux           bool
-	ICE               *ICE  // the peer's; nil: packets go to Remote without checks
-	SDES              *SDES // keys from the signalling; nil: ZRTP's
-	Send, Receive     bool  // from the direction attributes
-	RemoteZRTPHashes  []string
+	// VoicePT is the payload type we send with; ReceivePT the one we listen to. Both
+	// are of Codec. Also may come at any time.
+	VoicePT, ReceivePT int
+	Codec              Codec
+	Also               []Voice
+	EventPT            int // -1: none
+	EventRate          int // its clock
+	RTCPMux            bool
+	ICE                *ICE  // the peer's; nil: packets go to Remote without checks
+	SDES               *SDES // keys from the signalling; nil: ZRTP's
+	Send, Receive      bool  // from the direction attributes
+	RemoteZRTPHashes   []string
 	// PTime is what the peer would like its packets to last, 10 to 60 ms; 20
 	// where it does not say. What comes from it may last anything.
 	PTime int

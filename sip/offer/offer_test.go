@@ -88,7 +88,7 @@ func TestOwnOfferAnsweredByUs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	same := Negotiated{OpusPT: 96, ReceivePT: 96, EventPT: 101, EventRate: 48000, RTCPMux: true, Send: true, Receive: true, PTime: 20}
+	same := Negotiated{VoicePT: 96, ReceivePT: 96, EventPT: 101, EventRate: 48000, RTCPMux: true, Send: true, Receive: true, PTime: 20}
 	wantBob, wantAlice := same, same
 	wantBob.Remote, wantBob.RemoteZRTPHashes = alice.Address, []string{hashA}
 	wantAlice.Remote, wantAlice.RemoteZRTPHashes = bob.Address, []string{hashB}
@@ -121,7 +121,7 @@ func TestAnswerKeepsOrderAndRefusesTheRest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n.OpusPT != 120 || n.ReceivePT != 120 || n.EventPT != 110 || n.Remote.Port() != 4006 || n.RTCPMux {
+	if n.VoicePT != 120 || n.ReceivePT != 120 || n.EventPT != 110 || n.Remote.Port() != 4006 || n.RTCPMux {
 		t.Errorf("negotiated %+v", n)
 	}
 	golden(t, "answer-many-streams.sdp", answer)
@@ -174,8 +174,8 @@ func TestReadings(t *testing.T) {
 		text  string
 		check func(Description) bool
 	}{
-		"no line end at the end": {strings.TrimSuffix(describing(line, opus), "\r\n"), func(d Description) bool { return d.OpusPT == 96 }},
-		"bare line feeds":        {strings.ReplaceAll(describing(line, opus), "\r", ""), func(d Description) bool { return d.OpusPT == 96 }},
+		"no line end at the end": {strings.TrimSuffix(describing(line, opus), "\r\n"), func(d Description) bool { return d.VoicePT == 96 }},
+		"bare line feeds":        {strings.ReplaceAll(describing(line, opus), "\r", ""), func(d Description) bool { return d.VoicePT == 96 }},
 		"media c= wins":          {describing(line, opus, "c=IN IP4 192.0.2.10"), func(d Description) bool { return d.Address.String() == "192.0.2.10:4000" }},
 		"c= in the media only":   {strings.Replace(describing(line, "c=IN IP6 2001:db8::9", opus), "c=IN IP4 192.0.2.9\r\n", "", 1), func(d Description) bool { return d.Address.String() == "[2001:db8::9]:4000" }},
 		"session direction":      {strings.Replace(describing(line, opus), "t=0 0", "t=0 0\r\na=sendonly", 1), func(d Description) bool { return d.Direction == SendOnly }},
@@ -185,11 +185,11 @@ func TestReadings(t *testing.T) {
 		"old hold, IPv6":         {describing(line, "c=IN IP6 ::", opus, "a=recvonly"), func(d Description) bool { return d.Direction == Inactive }},
 		"multicast is nobody":    {describing(line, "c=IN IP4 224.2.1.1/127", opus), func(d Description) bool { return !d.Address.IsValid() }},
 		"names are not resolved": {describing(line, "c=IN IP4 phone.example", opus), func(d Description) bool { return !d.Address.IsValid() }},
-		"static without rtpmap":  {describing("m=audio 4000 RTP/AVP 0 8 9 96", opus), func(d Description) bool { return d.OpusPT == 96 }},
-		"foreign Opus rate":      {describing(line, "a=rtpmap:96 opus/16000"), func(d Description) bool { return d.OpusPT == -1 }},
-		"unlisted rtpmap":        {describing("m=audio 4000 RTP/AVP 0", opus), func(d Description) bool { return d.OpusPT == -1 }},
+		"static without rtpmap":  {describing("m=audio 4000 RTP/AVP 0 8 9 96", opus), func(d Description) bool { return d.VoicePT == 96 }},
+		"foreign Opus rate":      {describing(line, "a=rtpmap:96 opus/16000"), func(d Description) bool { return d.VoicePT == -1 }},
+		"unlisted rtpmap":        {describing("m=audio 4000 RTP/AVP 3", opus), func(d Description) bool { return d.VoicePT == -1 }},
 		"two spellings of a PT":  {describing("m=audio 4000 RTP/AVP 96 096", opus, "a=rtpmap:096 telephone-event/48000"), func(d Description) bool { return d.EventPT == -1 }},
-		"b= after a=, k=, i=":    {describing(line, opus, "b=AS:64", "i=x", "k=clear:x"), func(d Description) bool { return d.OpusPT == 96 }},
+		"b= after a=, k=, i=":    {describing(line, opus, "b=AS:64", "i=x", "k=clear:x"), func(d Description) bool { return d.VoicePT == 96 }},
 		"port with a count":      {describing("m=audio 4000/2 RTP/AVP 96", opus), func(d Description) bool { return d.Address.Port() == 4000 }},
 		"ICE is ignored":         {describing(line, opus, "a=ice-ufrag:x", "a=candidate:1 1 UDP 1 192.0.2.77 9 typ host"), func(d Description) bool { return d.Address.String() == "192.0.2.9:4000" }},
 		"crypto beside AVP":      {describing(line, opus, "a=crypto:1 X inline:y", "a=fingerprint:sha-256 00"), func(d Description) bool { return d.Profile == RTP && d.Crypto && d.Fingerprint }},
@@ -244,7 +244,7 @@ func TestRefusals(t *testing.T) {
 		"video only":      {[]string{"m=video 4 RTP/AVP 97"}, []error{ErrNoAudio}},
 		"port zero":       {[]string{"m=audio 0 RTP/AVP 96", opus}, []error{ErrNoAudio}},
 		"unknown profile": {[]string{"m=audio 4 TCP/MSRP *"}, []error{ErrNoAudio}},
-		"no Opus":         {[]string{"m=audio 4 RTP/AVP 0 8"}, []error{ErrNoCodec}},
+		"no codec":        {[]string{"m=audio 4 RTP/AVP 3 18"}, []error{ErrNoCodec}},
 		"host name":       {[]string{"m=audio 4 RTP/AVP 96", "c=IN IP4 phone.example", opus}, []error{ErrNoAddress}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -277,7 +277,7 @@ func TestAcceptWantsTheFirstStream(t *testing.T) {
 // than ours (RFC 3264, Section 6.1).
 func TestAcceptOtherPayloadTypes(t *testing.T) {
 	n, err := Accept(local("192.0.2.1:40000"), mustParse(t, describing("m=audio 4 RTP/AVPF 120 0", "a=rtpmap:120 opus/48000/2")))
-	if err != nil || n.OpusPT != 120 || n.ReceivePT != 96 || n.EventPT != -1 {
+	if err != nil || n.VoicePT != 120 || n.ReceivePT != 96 || n.EventPT != -1 {
 		t.Errorf("%+v, %v", n, err)
 	}
 }

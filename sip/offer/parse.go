@@ -22,7 +22,7 @@ const (
 // Parse reads an SDP. It fails (ErrSyntax) only where nothing can be made of
 // it; whether we can talk to such a peer is for Answer and Accept to say.
 func Parse(text []byte) (Description, error) {
-	none := Description{OpusPT: -1, EventPT: -1, Audio: -1}
+	none := Description{VoicePT: -1, EventPT: -1, Audio: -1}
 	if len(text) == 0 || len(text) > maxBytes {
 		return none, fmt.Errorf("%w: it has %d bytes", ErrSyntax, len(text))
 	}
@@ -39,11 +39,11 @@ func Parse(text []byte) (Description, error) {
 	return choose(&s, media), nil
 }
 
-// choose describes the audio stream that suits us best: RTP with Opus, then
-// RTP, then any; among equals the first. Phones that can do both offer an
+// choose describes the audio stream that suits us best: RTP with Opus, then with a
+// voice that we know, then RTP, then any; among equals the first. Phones that can do both offer an
 // encrypted stream and a plain one side by side.
 func choose(s *sdp.SessionDescription, media []Media) Description {
-	best := Description{OpusPT: -1, EventPT: -1, Audio: -1}
+	best := Description{VoicePT: -1, EventPT: -1, Audio: -1}
 	bestRank := 0
 	for i, m := range media {
 		// RFC 3264, Section 6: port zero is a stream refused, or not offered.
@@ -62,7 +62,9 @@ func choose(s *sdp.SessionDescription, media []Media) Description {
 
 func (d Description) rank() int {
 	switch {
-	case d.Profile == RTP && d.OpusPT >= 0:
+	case d.Profile == RTP && d.VoicePT >= 0 && d.Codec == Opus:
+		return 4
+	case d.Profile == RTP && d.VoicePT >= 0:
 		return 3
 	case d.Profile == RTP:
 		return 2
@@ -86,7 +88,7 @@ func describe(s *sdp.SessionDescription, m *sdp.MediaDescription, line Media) De
 	d.Cryptos = cryptos(m)
 	d.ICE, d.ICEMismatch = iceOf(s, m, d.Address)
 	d.Profile = profile(line.Protocol, d.Crypto, d.Fingerprint, len(d.ZRTPHashes) > 0)
-	d.OpusPT, d.EventPT, d.EventRate = formats(m.Attributes, line.Formats)
+	d.formats(m.Attributes, line.Formats)
 	if d.Address.Addr().IsUnspecified() {
 		d.Direction = direction(d.Direction.sends(), false)
 	}
@@ -181,26 +183,36 @@ func ptime(attributes []sdp.Attribute) int {
 	return 0
 }
 
-// formats finds the payload types of Opus and of telephone-event, the one with
-// the clock of Opus before the one at 8000 Hz. Static types (RFC 3551) need no
-// rtpmap; none of them is of use to us.
-func formats(attributes []sdp.Attribute, offered []string) (opus, event, eventRate int) {
-	opus, event = -1, -1
+// maxVoices of a peer are looked at: more than there are codecs, with room for some
+// that stand there twice.
+const maxVoices = 16
+
+// formats finds the payload types of voices, the best of them, and telephone-event
+// beside it: at its clock, or with Opus at 8000 Hz.
+func (d *Description) formats(attributes []sdp.Attribute, offered []string) {
+	d.VoicePT, d.EventPT = -1, -1
+	events := map[int]int{} // payload types by clock rate
 	for _, format := range offered {
 		pt, err := strconv.Atoi(format)
 		if err != nil || pt < 0 || pt > 127 || strconv.Itoa(pt) != format {
 			continue
 		}
 		name, rate := codec(attributes, format)
-		switch {
-		case name == "opus" && rate == opusRate && opus < 0:
-			opus = pt
-		case name == "telephone-event" && rate == opusRate && eventRate != opusRate,
-			name == "telephone-event" && rate == slowRate && event < 0:
-			event, eventRate = pt, rate
+		if _, there := events[rate]; name == "telephone-event" && !there {
+			events[rate] = pt
+		}
+		if c, known := codecOf(pt, name, rate); known && len(d.Voices) < maxVoices {
+			d.Voices = append(d.Voices, Voice{pt, c})
 		}
 	}
-	return opus, event, eventRate
+	if v, ok := best(d.Voices); ok {
+		d.VoicePT, d.Codec = v.PT, v.Codec
+	}
+	for _, rate := range []int{slowRate, d.Codec.clock()} {
+		if pt, there := events[rate]; there {
+			d.EventPT, d.EventRate = pt, rate
+		}
+	}
 }
 
 // codec reads "a=rtpmap:96 opus/48000/2". Names are case-insensitive

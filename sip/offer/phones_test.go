@@ -76,7 +76,7 @@ func TestPhones(t *testing.T) {
 				return
 			}
 			for _, n := range []Negotiated{answered, accepted} {
-				if n.Remote.String() != want.remote || n.OpusPT != want.opus || n.EventPT != want.event || (len(n.RemoteZRTPHashes) == 1) != want.hash || !n.Send || !n.Receive {
+				if n.Remote.String() != want.remote || n.VoicePT != want.opus || n.EventPT != want.event || (len(n.RemoteZRTPHashes) == 1) != want.hash || !n.Send || !n.Receive {
 					t.Errorf("%+v, want %+v", n, want)
 				}
 			}

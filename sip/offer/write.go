@@ -25,7 +25,7 @@ const (
 
 // stream is what our audio line says.
 type stream struct {
-	opus      int // payload type
+	voices    []Voice
 	events    []event
 	protocol  string
 	rtcpMux   bool
@@ -48,21 +48,32 @@ func Offer(l Local) []byte {
 	if len(l.Crypto) > 0 {
 		protocol = "RTP/SAVP" // RFC 4568, Section 6.1; some refuse a=crypto in RTP/AVP
 	}
-	s := stream{crypto: l.Crypto, opus: opusPT, events: ourEvents, protocol: protocol, rtcpMux: true, ice: l.ICE, direction: l.Direction}
+	s := stream{crypto: l.Crypto, voices: ourVoices, events: ourEvents, protocol: protocol, rtcpMux: true, ice: l.ICE, direction: l.Direction}
 	return write(l, []*sdp.MediaDescription{s.media(l)})
 }
 
 // media is our audio line with its attributes, in the one order.
 func (s stream) media(l Local) *sdp.MediaDescription {
-	opus := strconv.Itoa(s.opus)
-	m := mediaLine("audio", int(l.Address.Port()), s.protocol, opus)
-	m.WithValueAttribute("rtpmap", opus+" opus/48000/2")
-	m.WithValueAttribute("fmtp", opus+" "+opusFormat)
+	m := mediaLine("audio", int(l.Address.Port()), s.protocol)
+	for _, v := range s.voices {
+		pt := strconv.Itoa(v.PT)
+		m.MediaName.Formats = append(m.MediaName.Formats, pt)
+		if v.PT >= firstDynamic {
+			m.WithValueAttribute("rtpmap", pt+" "+rtpmaps[v.Codec])
+		}
+		if v.Codec == Opus {
+			m.WithValueAttribute("fmtp", pt+" "+opusFormat)
+		}
+	}
 	for _, e := range s.events {
 		pt := strconv.Itoa(e.pt)
 		m.MediaName.Formats = append(m.MediaName.Formats, pt)
 		m.WithValueAttribute("rtpmap", pt+" telephone-event/"+strconv.Itoa(e.rate))
-		m.WithValueAttribute("fmtp", pt+" "+eventCodes)
+		if e.rate == slowRate {
+			// RFC 4733, Section 7.1.1: without it these are meant anyway, which gateways
+			// older than Opus do not know.
+			m.WithValueAttribute("fmtp", pt+" "+eventCodes)
+		}
 	}
 	m.WithValueAttribute("ptime", strconv.Itoa(ourPTime))
 	if s.rtcpMux {
@@ -83,12 +94,12 @@ func (s stream) media(l Local) *sdp.MediaDescription {
 	return m.WithPropertyAttribute(s.direction.String())
 }
 
-func mediaLine(kind string, port int, protocol, format string) *sdp.MediaDescription {
+func mediaLine(kind string, port int, protocol string, formats ...string) *sdp.MediaDescription {
 	return &sdp.MediaDescription{MediaName: sdp.MediaName{
 		Media:   kind,
 		Port:    sdp.RangedPort{Value: port},
 		Protos:  strings.Split(protocol, "/"),
-		Formats: []string{format},
+		Formats: formats,
 	}}
 }
 

@@ -43,7 +43,7 @@ var faults = []fault{
 	{
 		promise: Participants,
 		present: offers(OfferNoAudio),
-		why:     fixed("The other phone has no voice that Karat could carry: it must offer Opus over RTP."),
+		why:     fixed("The other phone has no voice that Karat could carry: it must offer Opus, G.722 or G.711 over RTP."),
 	},
 	{
 		promise: Participants,

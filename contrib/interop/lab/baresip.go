@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -28,8 +29,10 @@ type BaresipConfig struct {
 	User string
 	// MediaEncryption is empty for plain RTP, srtp-mand for mandatory SDES.
 	MediaEncryption string
-	Proxy           *Kamailio
-	Transport       string
+	// Codec is the only one it speaks, as it names them; empty: Opus.
+	Codec     string
+	Proxy     *Kamailio
+	Transport string
 	// Speech is what it says: a WAV file of one channel.
 	Speech string
 	// Without a Proxy it makes direct calls over UDP: it has an address of its
@@ -128,7 +131,7 @@ func (b *Baresip) prepare() error {
 		account = fmt.Sprintf("<%s>;auth_pass=%s;outbound=%q;regint=600",
 			b.Proxy.AOR(b.User), b.Proxy.Users[b.User], b.Proxy.Registrar(b.Transport))
 	}
-	account += ";answermode=auto;audio_codecs=opus/48000/2"
+	account += ";answermode=auto;audio_codecs=" + cmp.Or(b.Codec, "opus/48000/2")
 	if b.MediaEncryption != "" {
 		account += ";mediaenc=" + b.MediaEncryption
 	}
