@@ -97,6 +97,8 @@ type call struct {
 	path    path.Path
 	stream  *media.Stream
 	heard   <-chan struct{} // the stream's FirstAuthenticated
+	ssrc    uint32          // of our voice
+	friend  *acquaintance   // whose request this is, or whom ours is for; nil: a stranger
 	session *zrtp.Session
 	started bool       // session.Start was called
 	early   []datagram // ZRTP that came before we knew whom we talk to
@@ -108,17 +110,19 @@ type call struct {
 	agreed  offer.Negotiated
 
 	// what is known and what follows from it
-	facts    assay.Facts
-	report   *assay.Report
-	secure   *zrtp.Secure
-	voice    voice
-	muted    bool // by the user
-	answered time.Time
-	rang     bool // Ringing was emitted
-	over     bool // Ended was emitted
-	owing    bool // the caller was turned away and waits for its answer
-	silence  silence
-	figures  <-chan time.Time
+	facts  assay.Facts
+	report *assay.Report
+	secure *zrtp.Secure
+	// remembered: what the call leaves is in the store. proven: in the peer's, too.
+	remembered, proven bool
+	voice              voice
+	muted              bool // by the user
+	answered           time.Time
+	rang               bool // Ringing was emitted
+	over               bool // Ended was emitted
+	owing              bool // the caller was turned away and waits for its answer
+	silence            silence
+	figures            <-chan time.Time
 }
 
 func newCall(p *Phone, id string, outgoing bool) *call {
@@ -193,6 +197,7 @@ func (c *call) loop() {
 			if c.session != nil {
 				c.session.ReceivedSRTP(time.Now())
 				c.serveKeys()
+				c.prove()
 			}
 		case code := <-c.keys():
 			c.hearKey(code)

@@ -16,7 +16,11 @@ func (c *call) ringIn() error {
 	}
 	c.replaces = c.phone.callOf(c.sip.Replaces())
 	c.facts.HashSignalled = len(c.offered.ZRTPHashes) > 0
+	c.hearRequest()
 	in := Incoming{Head: c.head(), From: c.peer, Asserted: c.sip.Asserted(), Known: c.known()}
+	if c.friend != nil {
+		in.Probably = c.friend.contact
+	}
 	if c.replaces != nil {
 		in.Replaces = c.replaces.id
 	}
@@ -40,6 +44,7 @@ func (c *call) known() []string {
 	if c.replaces != nil {
 		out = append(out, "it asks to take the place of a call that you have (a transfer); keys are agreed on anew")
 	}
+	out = append(out, c.knownRequest()...)
 	if c.facts.HashSignalled {
 		out = append(out, "the caller's phone announces end-to-end encryption (ZRTP)")
 	} else {
@@ -56,6 +61,22 @@ func (c *call) known() []string {
 		return append(out, "it comes without a provider")
 	}
 	return append(out, "it comes through your provider, who can see that it takes place")
+}
+
+// knownRequest is what is known about whose phone made the request.
+func (c *call) knownRequest() []string {
+	name, named := c.contact()
+	switch {
+	case c.facts.Request == assay.RequestStrange:
+		return []string{"it bears " + name + "'s address, but not the sign of the phone you know as theirs: it is another phone, or that one has lost its memory, or a clock is wrong (yours or theirs), or the sign was taken out on the way, or it is somebody else"}
+	case c.friend == nil:
+		return nil
+	case c.friend.contact == "":
+		return []string{"a phone that you have talked with, and not named yet, made this request"}
+	case named && name == c.friend.contact:
+		return []string{"it is probably " + name + ": the phone you know as theirs made this request; who speaks is known when keys are agreed"}
+	}
+	return []string{"it is probably " + c.friend.contact + ": the phone you know as theirs made this request, under another address than theirs; who speaks is known when keys are agreed"}
 }
 
 // answer takes an incoming call: media opens, keys are agreed, and only then

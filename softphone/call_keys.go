@@ -45,20 +45,33 @@ func (c *call) advance() {
 	}
 }
 
-// serveKeys sends what the key agreement wants sent and hears what it found.
+// serveKeys hears what the key agreement found and sends what it wants sent: what
+// says that the keys are good (Conf2ACK) only after what they leave is stored, so
+// that the peer can count on it. What ends the session is told before it ends.
 func (c *call) serveKeys() {
 	for c.session != nil {
-		if pkt, ok := c.session.NextPacket(); ok {
-			if err := c.path.Send(c.fork, pkt); err != nil {
-				c.log.Debug("a ZRTP packet could not be sent") // it is sent again; the error names an address
-			}
-			continue
-		}
 		ev, ok := c.session.NextEvent()
+		switch ev.(type) {
+		case nil, zrtp.Failed, zrtp.Silent:
+			c.sendKeys()
+		}
 		if !ok {
 			return
 		}
 		c.hearKeys(ev)
+	}
+}
+
+// sendKeys sends the key agreement's packets.
+func (c *call) sendKeys() {
+	for {
+		pkt, ok := c.session.NextPacket()
+		if !ok {
+			return
+		}
+		if err := c.path.Send(c.fork, pkt); err != nil {
+			c.log.Debug("a ZRTP packet could not be sent") // it is sent again; the error names an address
+		}
 	}
 }
 
@@ -119,6 +132,7 @@ func (c *call) becomeSecure(s zrtp.Secure) {
 	if !f.Mismatch {
 		c.remember()
 	}
+	c.sendKeys()
 	c.emit(Secure{
 		Head: c.head(), SAS: s.SAS,
 		KeyAgreement: s.KeyAgreement, Hash: s.Hash, Cipher: s.Cipher, AuthTag: s.AuthTag, SASType: s.SASType,

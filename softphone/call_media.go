@@ -10,7 +10,6 @@ import (
 	"karat/media/device"
 	"karat/media/path"
 	"karat/sip/offer"
-	"karat/zrtp"
 )
 
 // closeMedia stops the voice, forgets the keys and gives back the socket.
@@ -30,7 +29,8 @@ func (c *call) closeMedia() {
 	if c.session != nil {
 		c.session.Close()
 	}
-	c.stream, c.path, c.session, c.secure, c.early, c.way = nil, nil, nil, nil, nil, nil
+	c.friend.wipe()
+	c.stream, c.path, c.session, c.secure, c.friend, c.early, c.way = nil, nil, nil, nil, nil, nil, nil
 	c.wipeReadableKeys()
 	c.phone.giveMicrophone(c)
 }
@@ -57,19 +57,16 @@ func (c *call) openMedia(local netip.Addr, force bool) error {
 	if err != nil {
 		return err
 	}
-	ssrc := randomSSRC()
+	c.ssrc = randomSSRC()
 	c.stream, err = media.New(media.Config{
-		Path: p, Device: dev, SSRC: ssrc, Logger: c.log, Verdict: c.phone.cfg.Verdict,
+		Path: p, Device: dev, SSRC: c.ssrc, Logger: c.log, Verdict: c.phone.cfg.Verdict,
 	})
 	if err != nil {
 		dev.Close()
 		return err
 	}
 	c.heard = c.stream.FirstAuthenticated()
-	c.session, err = zrtp.NewSession(zrtp.Config{
-		ZID: c.zid, SSRC: ssrc, Retained: c.retained, Expiry: zrtp.ExpiryNever,
-	})
-	if err != nil {
+	if err := c.openKeys(); err != nil {
 		return err
 	}
 	c.local = offer.Local{Address: p.Local(), ZRTPHash: c.session.HelloHash(), ICE: c.ownICE()}
@@ -117,7 +114,7 @@ func (c *call) connect() {
 	c.path.Remote(c.fork, c.agreed.Remote)
 	c.path.Select(c.fork)
 	c.facts.HashSignalled = len(c.agreed.RemoteZRTPHashes) > 0
-	c.session.ExpectHello(c.agreed.RemoteZRTPHashes)
+	c.session.ExpectHello(c.announced())
 	if !c.checkWay() {
 		c.beginKeys()
 	}

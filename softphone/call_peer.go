@@ -3,28 +3,17 @@ package softphone
 import (
 	"karat/softphone/assay"
 	"karat/softphone/store"
-	"karat/zrtp"
 )
-
-// retained is what the key agreement may know about a peer: called by the
-// session, in the call's goroutine.
-func (c *call) retained(peer zrtp.ZID) (zrtp.Retained, bool) {
-	p, _, ok := c.phone.cfg.Store.Peer(c.zid, peer)
-	if !ok {
-		return zrtp.Retained{}, false
-	}
-	return zrtp.Retained{
-		RS1: p.RS1, RS2: p.RS2, RS1Expires: p.RS1Expires, RS2Expires: p.RS2Expires, Verified: p.Verified,
-	}, true
-}
 
 // recallPeer adds to the facts what is kept about the peer besides secrets.
 func (c *call) recallPeer() {
-	p, _, ok := c.phone.cfg.Store.Peer(c.zid, c.secure.Peer)
-	c.facts.VerifiedElsewhere = c.verifiedElsewhere()
+	zid, _ := c.place()
+	p, _, ok := c.phone.cfg.Store.Peer(c.zid, zid)
+	c.facts.VerifiedElsewhere = c.verifiedElsewhere(zid)
 	if !ok {
 		return
 	}
+	defer p.Wipe()
 	c.facts.BestBefore = p.BestKeyAgreement
 	// An address that got a contact's name since is not another name.
 	if name := c.name(); p.Verified && p.VerifiedName != "" && p.VerifiedName != name && p.VerifiedName != bareURI(c.peer) {
@@ -32,16 +21,19 @@ func (c *call) recallPeer() {
 	}
 }
 
-// remember stores the retained secrets of this call, and whether its code was
-// compared.
+// remember stores what this call leaves, and whether its code was compared.
 func (c *call) remember() {
 	s := c.secure
-	if c.anonymous {
-		return // there is nothing that it could be recognised by
+	zid, ok := c.place()
+	if !ok {
+		return
 	}
-	err := c.phone.cfg.Store.UpdatePeer(c.zid, s.Peer, func(p *store.Peer) error {
-		p.RS1, p.RS2 = s.Remember.RS1, s.Remember.RS2
-		p.RS1Expires, p.RS2Expires = s.Remember.RS1Expires, s.Remember.RS2Expires
+	err := c.phone.cfg.Store.UpdatePeer(c.zid, zid, func(p *store.Peer) error {
+		if !c.remembered {
+			learn(p, *s, c.proven)
+			p.Requests.Unmet = c.hidden(*p)
+			p.BestKeyAgreement = assay.Stronger(p.BestKeyAgreement, s.KeyAgreement)
+		}
 		p.Verified = s.Remember.Verified
 		switch {
 		case !p.Verified:
@@ -49,7 +41,61 @@ func (c *call) remember() {
 		case p.VerifiedName == "" || c.facts.MismatchResolved:
 			p.VerifiedName = c.name()
 		}
-		p.BestKeyAgreement = assay.Stronger(p.BestKeyAgreement, s.KeyAgreement)
+		return nil
+	})
+	c.remembered = c.remembered || err == nil
+	c.stored("what this call taught about the other phone", err)
+	c.bindPeer(zid)
+	c.phone.recogniser.learned()
+}
+
+// hidden tells whether the peer would not know the ZID that we show to everybody.
+func (c *call) hidden(p store.Peer) bool {
+	switch c.facts.Request {
+	case assay.RequestElsewhere:
+		return true
+	case assay.RequestRecognised, assay.RequestStripped, assay.RequestMissed:
+		return p.Requests.Unmet
+	case assay.RequestUnknown, assay.RequestStrange, assay.RequestSeveral, assay.RequestNotMade:
+	}
+	return false // this call has shown it
+}
+
+// bindPeer gives the phone that answered a call to a contact to that contact, if no
+// other one is known there: that is what its requests are made for. It says nothing
+// about who speaks.
+func (c *call) bindPeer(zid [12]byte) {
+	name, ok := c.contact()
+	if !ok || !c.outgoing || !c.remembered {
+		return
+	}
+	contact, _ := c.phone.cfg.Store.Contact(name)
+	taken := false
+	for _, p := range contact.Peers {
+		taken = taken || p.OwnZID == c.zid
+		p.Wipe()
+	}
+	if _, of, known := c.phone.cfg.Store.Peer(c.zid, zid); known && of == "" && !taken {
+		c.stored("whose phone this is", c.phone.cfg.Store.NamePeer(c.zid, zid, name))
+	}
+}
+
+// prove notes that the peer has kept what this call leaves: its voice is heard, and
+// it sends none before it has.
+func (c *call) prove() {
+	c.proven = true
+	if c.secure == nil || !c.remembered {
+		return // remember will note it
+	}
+	zid, ok := c.place()
+	fresh := c.secure.Remember
+	if !ok || !fresh.RequestKey.Present() {
+		return
+	}
+	err := c.phone.cfg.Store.UpdatePeer(c.zid, zid, func(p *store.Peer) error {
+		if p.RS1.Equal(fresh.RS1) { // and not another call's
+			p.Requests.Proven = true
+		}
 		return nil
 	})
 	c.stored("what this call taught about the other phone", err)
@@ -57,18 +103,29 @@ func (c *call) remember() {
 
 // markVerified binds the compared code to the contact, when there is one.
 func (c *call) markVerified() {
-	if contact, ok := c.contact(); ok && !c.anonymous {
-		err := c.phone.cfg.Store.Verify(c.zid, c.secure.Peer, contact)
+	zid, ok := c.place()
+	switch {
+	case c.anonymous:
+		return
+	case !ok:
+		c.emit(Notice{Head: c.head(), Text: "The other phone met yours under a name that is used once, and was not the one that you called: that you compared the code holds for this call only."})
+		return
+	}
+	if contact, ok := c.contact(); ok {
+		err := c.phone.cfg.Store.Verify(c.zid, zid, contact)
 		c.stored("that the code was compared", err)
 	}
 }
 
 // forgetVerified takes the verification back: the codes differed.
 func (c *call) forgetVerified() {
-	if _, _, ok := c.phone.cfg.Store.Peer(c.zid, c.secure.Peer); !ok {
+	zid, ok := c.place()
+	p, _, known := c.phone.cfg.Store.Peer(c.zid, zid)
+	if !ok || !known {
 		return
 	}
-	c.stored("that the codes differed", c.phone.cfg.Store.Unverify(c.zid, c.secure.Peer))
+	p.Wipe()
+	c.stored("that the codes differed", c.phone.cfg.Store.Unverify(c.zid, zid))
 }
 
 // stored says what could not be stored. The call goes on: what is on the disk
@@ -89,7 +146,7 @@ func (c *call) name() string {
 
 // verifiedElsewhere is the contact, if the code was compared with phones of theirs
 // and this is none of them.
-func (c *call) verifiedElsewhere() string {
+func (c *call) verifiedElsewhere(zid [12]byte) string {
 	name, known := c.contact()
 	if !known {
 		return ""
@@ -98,7 +155,7 @@ func (c *call) verifiedElsewhere() string {
 	verified := ""
 	for _, p := range contact.Peers {
 		switch {
-		case p.Verified && p.ZID == c.secure.Peer:
+		case p.Verified && p.ZID == zid:
 			return ""
 		case p.Verified:
 			verified = name

@@ -127,7 +127,11 @@ func (c *call) redirected(to string) {
 
 func (c *call) followRedirection(to string) {
 	c.peer, c.rang = to, false
-	if err := c.invite(); err != nil {
+	err := c.renewKeys()
+	if err == nil {
+		err = c.invite()
+	}
+	if err != nil {
 		c.sipDone = true
 		c.fail(err)
 	}

@@ -38,6 +38,9 @@ type Incoming struct {
 	From string
 	// Asserted is whom the own provider names as the caller; empty: nobody.
 	Asserted string
+	// Probably is the contact whose phone made this request. Who speaks is known once
+	// keys are agreed; empty: the request is no contact's that we would recognise.
+	Probably string
 	// Known says in a sentence what is known: offers ZRTP, hash present, ...
 	Known []string
 	// Refused: policy has refused it already; Why says why. The caller hears

@@ -94,8 +94,9 @@ type Phone struct {
 	hearing sync.WaitGroup // the goroutine of hear, and those that drain
 	talking sync.WaitGroup // the calls
 
-	desk *desk
-	bell *bell // nil without a sound card
+	desk       *desk
+	bell       *bell // nil without a sound card
+	recogniser *recogniser
 
 	mu     sync.Mutex      // guards: calls, lines, closed, talker, voice
 	lines  map[string]line // the signalling of calls, by the calls' ids
@@ -130,6 +131,12 @@ func New(cfg Config) (*Phone, error) {
 		return nil, err
 	}
 	sipAccount, err := signallingAccount(p.account)
+	if err != nil {
+		return nil, err
+	}
+	p.recogniser, err = newRecogniser(cfg.Store, p.zidFor(false), func(text string) {
+		p.emit(Notice{Head: p.head(""), Text: text})
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -241,6 +248,7 @@ func (p *Phone) Start(ctx context.Context) error {
 		p.emit(Notice{Head: p.head(""), Text: text})
 	}
 	p.hearing.Go(p.hear)
+	p.hearing.Go(func() { p.recogniser.run(p.done) })
 	if p.bell != nil {
 		p.hearing.Go(p.bell.run)
 	}

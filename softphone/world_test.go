@@ -42,7 +42,14 @@ const providerAddr = "10.0.0.9"
 // inWorld runs f in a bubble with a provider at 10.0.0.9.
 func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
 	t.Helper()
+	inWorldAt(t, time.Time{}, f)
+}
+
+// inWorldAt is inWorld at a later time than the year 2000, with which bubbles begin.
+func inWorldAt(t *testing.T, now time.Time, f func(t *testing.T, w *world)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(now))
 		w := &world{t: t, sent: map[netip.Addr][]simnet.Packet{}}
 		w.net = simnet.New(simnet.Config{Plan: simnet.Delay(10 * time.Millisecond), Tap: w.tap})
 		t.Cleanup(func() { w.net.Close() })
@@ -119,6 +126,7 @@ type user struct {
 	home  string
 	store *store.Store
 	phone *softphone.Phone
+	host  *simnet.Host
 	call  string
 	seen  []softphone.Event
 }
@@ -171,7 +179,10 @@ func (u *user) overTCP() {
 func (u *user) start(changes ...change) {
 	t := u.w.t
 	t.Helper()
-	host := u.w.net.Host(u.addr)
+	if u.host == nil {
+		u.host = u.w.net.Host(u.addr)
+	}
+	host := u.host
 	cfg := softphone.Config{
 		Store: u.store, Microphone: "tone:440", Speaker: "null", Network: host,
 		Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),

@@ -55,7 +55,7 @@ var table = []row{
 	{
 		room: "softphone",
 		imports: []string{
-			"softphone/assay", "softphone/control", "softphone/store",
+			"softphone/assay", "softphone/control", "softphone/request", "softphone/store",
 			"sip/...", "!sip/registrar", "zrtp/...", "media/...", "internal/secret",
 		},
 		tests: []string{"sip/registrar"},

@@ -58,6 +58,32 @@ const (
 	OfferNoAudio
 )
 
+// Request is what is known of a request to talk between two phones that have talked
+// before: whether it was made for the one and by the other.
+type Request int
+
+// What there is to know.
+const (
+	RequestUnknown Request = iota // a stranger's, or to one; or other phones
+	// RequestRecognised: by a phone that we know, or ours by the phone it is for. Both
+	// show nothing that comes twice.
+	RequestRecognised
+	// RequestStripped: a phone that we know made it, but the signalling did not bring
+	// the hash that says so.
+	RequestStripped
+	// RequestStrange: it bears a contact's name, and that contact's phone did not make
+	// it, as far as we can tell.
+	RequestStrange
+	// RequestMissed: the phone that ours was made for did not recognise it.
+	RequestMissed
+	// RequestElsewhere: another phone has answered than the one ours was made for.
+	RequestElsewhere
+	// RequestSeveral: the contact has several phones, so ours was made for none.
+	RequestSeveral
+	// RequestNotMade: too many at once, a wrong clock, or a store that does not write.
+	RequestNotMade
+)
+
 // Facts about a call, as far as they are known now.
 type Facts struct {
 	Outgoing bool
@@ -73,6 +99,8 @@ type Facts struct {
 	Secure bool
 	// As negotiated, by their ZRTP names.
 	KeyAgreement, Hash, Cipher, AuthTag, SASType string
+	// Request is what is known of the request to talk.
+	Request Request
 	// Known: the ZID was met before. Continuity: a retained secret matched.
 	// Mismatch: none did, although there are some.
 	Known, Continuity, Mismatch bool

@@ -90,6 +90,8 @@ func whyUnverified(f Facts) string {
 	switch {
 	case f.VerifiedElsewhere != "":
 		return fmt.Sprintf("You verified %s with another phone than this one: it is a new phone of theirs, or somebody who sits between.", quoted(f.VerifiedElsewhere)) + odds
+	case f.Request == RequestElsewhere:
+		return "This is not the phone of your earlier calls with this contact: it is another one of theirs, or a new one, or somebody sits between." + odds
 	case f.Continuity:
 		return "This is the phone of your earlier calls, but the code was never compared, so whoever sat between then may still." + odds
 	case f.Known:
@@ -138,13 +140,30 @@ func whyUnforged(f Facts) string {
 }
 
 func whyRequest(f Facts) string {
+	const rest = " What else stands in the request, names and addresses, is the providers' word."
 	switch {
+	case f.Request == RequestRecognised && f.Outgoing:
+		return "The other phone has recognised that yours asked to talk." + rest
+	case f.Request == RequestRecognised && f.Continuity:
+		return "The other phone itself asked to talk, a moment before it rang, and nobody has used that request twice." + rest
+	case f.Request == RequestStripped:
+		return "The other phone itself asked to talk, but the sign of that was taken out on the way." + rest
+	case f.Request == RequestStrange:
+		return "The request bears a contact's address and not the sign of the phone you know as theirs."
+	case f.Request == RequestMissed:
+		return "The other phone has not recognised that yours asked to talk: its memory is lost or old, a clock is wrong, or somebody poses as it."
+	case f.Request == RequestElsewhere:
+		return "Another phone has answered than the one of your earlier calls, which alone could recognise that yours asked to talk."
+	case f.Request == RequestSeveral:
+		return "The other end cannot tell whether it was you who asked to talk: this contact has several phones."
+	case f.Request == RequestNotMade:
+		return "The other end cannot tell whether it was you who asked to talk: there were too many calls in a minute, the clock was set back, or the store could not be written."
 	case f.Outgoing:
-		return "Not built yet: the other end cannot tell whether it was you who asked to talk."
+		return "The other end cannot tell whether it was you who asked to talk: only two Karats that talked before can, when the phone belongs to a contact."
 	case f.Direct:
-		return "Not built yet: anyone could have asked to talk, a contact's request is not recognised."
+		return "Anyone could have asked to talk: only the request of a Karat that you talked with before is recognised."
 	}
-	return "Not built yet: who asked to talk is the providers' word, a contact's request is not recognised."
+	return "Who asked to talk is the providers' word: only the request of a Karat that you talked with before is recognised."
 }
 
 func whyUnnoticed(f Facts) string {
@@ -157,11 +176,36 @@ func whyUnnoticed(f Facts) string {
 func whyUnlinked(f Facts) string {
 	switch {
 	case f.Direct:
-		return "Not built yet: everyone on the network between you sees the addresses of both."
+		return "Not built yet: everyone on the network between you sees the addresses of both." + whyKeysLink(f)
 	case f.SignallingTLS:
-		return "Not built yet: the providers see who calls whom."
+		return "Not built yet: the providers see who calls whom." + whyKeysLink(f)
 	}
-	return "Not built yet: the providers see who calls whom, and so does the network, because the way to your provider is not encrypted."
+	return "Not built yet: the providers see who calls whom, and so does the network, because the way to your provider is not encrypted." + whyKeysLink(f)
+}
+
+// whyKeysLink tells whether the key agreement, which everybody on the way can read,
+// says that this call is one of two phones that talked before.
+func whyKeysLink(f Facts) string {
+	const shows = " The key agreement shows the same phones as in earlier calls to whoever watches both"
+	switch {
+	case !f.Secure:
+		return ""
+	case f.Request == RequestRecognised:
+		return " The key agreement itself has nothing in common with that of your other calls."
+	case f.Request == RequestElsewhere:
+		return " The key agreement shows the phone that answered to whoever watches its other calls, and not yours."
+	case f.Request == RequestMissed:
+		return " The key agreement shows the other phone to whoever watches its other calls, and not yours."
+	case f.Request == RequestStripped:
+		return " The key agreement shows your phone to whoever watches its other calls: the hash by which the other one is recognised at once was taken out on the way."
+	case f.Request == RequestSeveral:
+		return shows + ": this contact has several phones, and each of them is to know yours."
+	case f.Request == RequestNotMade:
+		return shows + ": there were too many calls in a minute, the clock was set back, or the store could not be written."
+	case f.Known:
+		return shows + "."
+	}
+	return " The key agreement shows both phones to whoever watches their other calls."
 }
 
 func whyAnonymity(f Facts) string {

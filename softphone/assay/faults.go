@@ -92,7 +92,7 @@ var faults = []fault{
 	{
 		promise:   Participants,
 		present:   func(f Facts) bool { return f.Mismatch && !f.MismatchResolved },
-		why:       fixed("This phone is known and has none of the secrets it shared with us, so it lost its memory or somebody poses as it: compare the code by another way than this call before saying a word."),
+		why:       whyMismatch,
 		clearable: true,
 	},
 	{
@@ -103,6 +103,13 @@ var faults = []fault{
 		},
 		clearable: true,
 	},
+}
+
+func whyMismatch(f Facts) string {
+	if f.Request == RequestMissed {
+		return "This phone is known, has not recognised ours, and has none of the secrets it shared with us, so it lost its memory or was set back to an old one, or a clock is wrong (its own or this one), or somebody poses as it: compare the code by another way than this call before saying a word."
+	}
+	return "This phone is known and has none of the secrets it shared with us, so it lost its memory or was set back to an old one, or there are two of it, or somebody poses as it: compare the code by another way than this call before saying a word."
 }
 
 // worst returns the gravest fault present.

@@ -11,8 +11,9 @@ type Entry struct {
 	Initiator bool
 }
 
-// Present tells whether there is an entry.
-func (e Entry) Present() bool { return e.Secret.Present() }
+// Present tells whether there is an entry. Of one that only requests are still
+// accepted by, the secret need not be kept.
+func (e Entry) Present() bool { return e.Secret.Present() || e.Key.Present() }
 
 // Memory is what an end keeps of one peer. Either end may miss what a call left:
 // the message that lets it keep that may be the last one. So the two may be one

@@ -144,12 +144,12 @@ func TestNotTheirs(t *testing.T) {
 func TestTableIsBounded(t *testing.T) {
 	table := NewTable([]Peer{{Keys: []PeerKey{{Key: rk(1)}, {Key: rk(2)}}}}, templates)
 	for step := range 300 {
-		table.advance(at(step))
+		table.Advance(at(step))
 		if want := min(step, behind) + 1 + ahead; len(table.entries) != 2*Counters*want || len(table.steps) != want {
 			t.Fatalf("step %d: %d entries", step, len(table.entries))
 		}
 	}
-	table.advance(at(0)) // a clock that was set back
+	table.Advance(at(0)) // a clock that was set back
 	if len(table.entries) != 2*Counters*2 {
 		t.Errorf("%d entries after the clock was set back", len(table.entries))
 	}
@@ -270,13 +270,13 @@ func BenchmarkTable(b *testing.B) {
 	b.Run("all", func(b *testing.B) {
 		known := peers()
 		for b.Loop() {
-			NewTable(known, templates).advance(now)
+			NewTable(known, templates).Advance(now)
 		}
 	})
 	b.Run("step", func(b *testing.B) {
 		table := NewTable(peers(), templates)
 		for n := 0; b.Loop(); n++ {
-			table.advance(now.Add(time.Duration(n) * StepTime))
+			table.Advance(now.Add(time.Duration(n) * StepTime))
 		}
 	})
 	b.Run("lookup", func(b *testing.B) {

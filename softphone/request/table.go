@@ -55,7 +55,7 @@ func NewTable(peers []Peer, templates []Template) *Table {
 // is older than one found: the caller writes the stamp durably as the Peer's
 // Accepted before it acts on it.
 func (t *Table) Lookup(now time.Time, hello [32]byte) (Match, bool) {
-	t.advance(now)
+	t.Advance(now)
 	e, ok := t.entries[hello]
 	if !ok || e.stamp <= t.peers[e.peer].Accepted {
 		return Match{}, false
@@ -70,8 +70,9 @@ func (t *Table) Lookup(now time.Time, hello [32]byte) (Match, bool) {
 	return Match{e.peer, e.key, e.stamp, at.Identity(e.stamp, k.Initiator, e.template)}, true
 }
 
-// advance computes what is new in the window, and drops what has left it.
-func (t *Table) advance(now time.Time) {
+// Advance computes what is new in the window, and drops what has left it. Lookup does
+// so itself, and is quick if this was done before.
+func (t *Table) Advance(now time.Time) {
 	step := stepOf(now)
 	first, last := step-min(step, behind), step+ahead
 	for s, hashes := range t.steps {

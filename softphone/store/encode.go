@@ -14,7 +14,7 @@ import (
 
 // insideVersion counts the changes of the format below. Any change of a field,
 // an added one too, makes a new version.
-const insideVersion = 5 // 2: relays; 3: weak digests; 4: User-Agent, anonymous, emergency; 5: certificates, pins
+const insideVersion = 6 // 2: relays; 3: weak digests; 4: User-Agent, anonymous, emergency; 5: certificates, pins; 6: request keys
 
 // The types of the inside. They are apart from those of the API, so that the
 // file does not change when the API does; byte strings are base64 (JSON's way
@@ -63,16 +63,28 @@ type (
 		Peers []peerJSON `json:"peers,omitempty"`
 	}
 	peerJSON struct {
-		OwnZID           []byte     `json:"own_zid"`
-		ZID              []byte     `json:"zid"`
-		RS1              []byte     `json:"rs1,omitempty"`
-		RS1Expires       *time.Time `json:"rs1_expires,omitempty"`
-		RS2              []byte     `json:"rs2,omitempty"`
-		RS2Expires       *time.Time `json:"rs2_expires,omitempty"`
-		RequestKey       []byte     `json:"request_key,omitempty"`
-		Verified         bool       `json:"verified,omitempty"`
-		VerifiedName     string     `json:"verified_name,omitempty"`
-		BestKeyAgreement string     `json:"best_key_agreement,omitempty"`
+		OwnZID           []byte        `json:"own_zid"`
+		ZID              []byte        `json:"zid"`
+		RS1              []byte        `json:"rs1,omitempty"`
+		RS1Expires       *time.Time    `json:"rs1_expires,omitempty"`
+		RS2              []byte        `json:"rs2,omitempty"`
+		RS2Expires       *time.Time    `json:"rs2_expires,omitempty"`
+		Requests         *requestsJSON `json:"requests,omitempty"`
+		Verified         bool          `json:"verified,omitempty"`
+		VerifiedName     string        `json:"verified_name,omitempty"`
+		BestKeyAgreement string        `json:"best_key_agreement,omitempty"`
+	}
+	requestsJSON struct {
+		Keys     []requestKeyJSON `json:"keys"` // three
+		Sent     uint64           `json:"sent,omitempty"`
+		Accepted uint64           `json:"accepted,omitempty"`
+		Proven   bool             `json:"proven,omitempty"`
+		Unmet    bool             `json:"unmet,omitempty"`
+	}
+	requestKeyJSON struct {
+		Key       []byte `json:"key,omitempty"`
+		Hour      uint64 `json:"hour,omitempty"`
+		Initiator bool   `json:"initiator,omitempty"`
 	}
 	settingsJSON struct {
 		Microphone string `json:"microphone,omitempty"`
@@ -197,7 +209,7 @@ func peerToJSON(p Peer) peerJSON {
 		OwnZID: p.OwnZID[:], ZID: p.ZID[:],
 		RS1: p.RS1.Expose(), RS1Expires: timeToJSON(p.RS1Expires),
 		RS2: p.RS2.Expose(), RS2Expires: timeToJSON(p.RS2Expires),
-		RequestKey: p.RequestKey.Expose(), Verified: p.Verified,
+		Requests: requestsToJSON(p.Requests), Verified: p.Verified,
 		VerifiedName: p.VerifiedName, BestKeyAgreement: p.BestKeyAgreement,
 	}
 }
@@ -205,13 +217,41 @@ func peerToJSON(p Peer) peerJSON {
 func peerFromJSON(j peerJSON) (Peer, error) {
 	own, err1 := zidFromJSON(j.OwnZID)
 	zid, err2 := zidFromJSON(j.ZID)
+	requests, err3 := requestsFromJSON(j.Requests)
 	return Peer{
 		OwnZID: own, ZID: zid,
 		RS1: secret.Own(j.RS1), RS1Expires: timeFromJSON(j.RS1Expires),
 		RS2: secret.Own(j.RS2), RS2Expires: timeFromJSON(j.RS2Expires),
-		RequestKey: secret.Own(j.RequestKey), Verified: j.Verified,
+		Requests: requests, Verified: j.Verified,
 		VerifiedName: j.VerifiedName, BestKeyAgreement: j.BestKeyAgreement,
-	}, errors.Join(err1, err2)
+	}, errors.Join(err1, err2, err3)
+}
+
+func requestsToJSON(r Requests) *requestsJSON {
+	j := requestsJSON{Sent: r.Sent, Accepted: r.Accepted, Proven: r.Proven, Unmet: r.Unmet}
+	none := r.Sent == 0 && r.Accepted == 0 && !r.Proven && !r.Unmet
+	for _, k := range r.Keys {
+		none = none && !k.Key.Present()
+		j.Keys = append(j.Keys, requestKeyJSON{k.Key.Expose(), k.Hour, k.Initiator})
+	}
+	if none {
+		return nil
+	}
+	return &j
+}
+
+func requestsFromJSON(j *requestsJSON) (r Requests, err error) {
+	if j == nil {
+		return r, nil
+	}
+	if len(j.Keys) != len(r.Keys) {
+		return r, errDamaged
+	}
+	for i, k := range j.Keys {
+		r.Keys[i] = RequestKey{secret.Own(k.Key), k.Hour, k.Initiator}
+	}
+	r.Sent, r.Accepted, r.Proven, r.Unmet = j.Sent, j.Accepted, j.Proven, j.Unmet
+	return r, nil
 }
 
 func zidFromJSON(b []byte) ([12]byte, error) {

@@ -1,6 +1,9 @@
 package store
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Peer returns what is remembered of the device with a ZID that knows us by
 // our ZID own, and the name of the contact it belongs to: empty for someone not
@@ -27,7 +30,8 @@ func (s *Store) Unnamed() (all []Peer) {
 }
 
 // UpdatePeer changes what is remembered of a device, in one step from reading
-// to writing. A device not met yet is added, to no contact. The edit works on a
+// to writing, and makes it the last one of its contact's, or of those that belong
+// to none. A device not met yet is added, to no contact. The edit works on a
 // copy of its own; an error from it leaves everything as it is. It must not
 // call the store. The ZIDs it cannot change.
 func (s *Store) UpdatePeer(own, zid [12]byte, edit func(*Peer) error) error {
@@ -44,14 +48,73 @@ func (s *Store) UpdatePeer(own, zid [12]byte, edit func(*Peer) error) error {
 		p.OwnZID, p.ZID = own, zid
 		p = clonePeer(p) // what the edit put in may be shared with the caller
 		wipePeers([]Peer{old})
-		if c != nil {
-			*at = p
-			return nil
-		}
 		st.take(own, zid)
-		st.addUnnamed(p)
+		if c != nil {
+			c.Peers = append(c.Peers, p)
+		} else {
+			st.addUnnamed(p)
+		}
 		return nil
 	})
+}
+
+// Known returns the devices that know us by our ZID own.
+func (s *Store) Known(own [12]byte) (all []Known) {
+	s.read(func(st *state) {
+		add := func(peers []Peer, contact string) {
+			for _, p := range peers {
+				if p.OwnZID == own {
+					all = append(all, Known{clonePeer(p), contact})
+				}
+			}
+		}
+		for _, c := range st.contacts {
+			add(c.Peers, c.Name)
+		}
+		add(st.unnamed, "")
+	})
+	return all
+}
+
+// Wipe clears the secrets of what Peer and Known returned.
+func (p Peer) Wipe() { wipePeers([]Peer{p}) }
+
+var errUnchanged = errors.New("nothing changed")
+
+// EditPeers changes what is remembered of many devices in one step, as UpdatePeer
+// does of one; edit tells whether it changed anything. Nothing is written if it
+// never did.
+func (s *Store) EditPeers(edit func(*Peer) bool) error {
+	err := s.change(func(st *state) error {
+		changed := editAll(st.unnamed, edit)
+		for _, c := range st.contacts {
+			changed = editAll(c.Peers, edit) || changed
+		}
+		if !changed {
+			return errUnchanged
+		}
+		return nil
+	})
+	if errors.Is(err, errUnchanged) {
+		return nil
+	}
+	return err
+}
+
+func editAll(peers []Peer, edit func(*Peer) bool) (changed bool) {
+	for i := range peers {
+		p := clonePeer(peers[i])
+		if !edit(&p) {
+			p.Wipe()
+			continue
+		}
+		changed = true
+		old := peers[i]
+		p.OwnZID, p.ZID = old.OwnZID, old.ZID
+		peers[i] = clonePeer(p)
+		old.Wipe()
+	}
+	return changed
 }
 
 // SetPeer replaces what is remembered of a device. Where it builds on what was

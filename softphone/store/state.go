@@ -51,7 +51,9 @@ func wipePeers(peers []Peer) {
 	for _, p := range peers {
 		p.RS1.Wipe()
 		p.RS2.Wipe()
-		p.RequestKey.Wipe()
+		for _, k := range p.Requests.Keys {
+			k.Key.Wipe()
+		}
 	}
 }
 
@@ -71,7 +73,10 @@ func cloneContact(c Contact) Contact {
 }
 
 func clonePeer(p Peer) Peer {
-	p.RS1, p.RS2, p.RequestKey = p.RS1.Clone(), p.RS2.Clone(), p.RequestKey.Clone()
+	p.RS1, p.RS2 = p.RS1.Clone(), p.RS2.Clone()
+	for i := range p.Requests.Keys {
+		p.Requests.Keys[i].Key = p.Requests.Keys[i].Key.Clone()
+	}
 	p.RS1Expires, p.RS2Expires = plainTime(p.RS1Expires), plainTime(p.RS2Expires)
 	return p
 }

@@ -21,8 +21,8 @@ type Peer struct {
 	// RS1 and RS2 are retained secrets; RS2 is always the one that last matched.
 	RS1, RS2               secret.Bytes
 	RS1Expires, RS2Expires time.Time // zero: never
-	// RequestKey recognises the peer's requests (not made yet: absent).
-	RequestKey secret.Bytes
+	// Requests is what two Karats recognise each other by; zero for all others.
+	Requests Requests
 	// Verified: the SAS was compared; VerifiedName is the name it was compared
 	// under, so that the same ZID calling under another name is noticed.
 	Verified     bool
@@ -30,6 +30,34 @@ type Peer struct {
 	// BestKeyAgreement is the strongest key agreement ever used with it, as in
 	// ZRTP ("X255"): a weaker one later is a downgrade.
 	BestKeyAgreement string
+}
+
+// Requests is what lasts of softphone/request. It changes in the same write as the
+// retained secrets.
+type Requests struct {
+	// Keys belong to RS1, to RS2, and to what was RS2 before that.
+	Keys [3]RequestKey
+	// Sent and Accepted are the stamps of our last request and of the peer's: none is
+	// used twice.
+	Sent, Accepted uint64
+	// Proven: the peer has kept RS1.
+	Proven bool
+	// Unmet: the peer has seen a one-time ZID of ours only, and would not know OwnZID.
+	Unmet bool
+}
+
+// RequestKey is a request key as it is at an hour; absent: there is none.
+type RequestKey struct {
+	Key  secret.Bytes
+	Hour uint64
+	// Initiator: we were the ZRTP initiator of the exchange that made it.
+	Initiator bool
+}
+
+// Known is a peer, and the contact it belongs to; empty: to none.
+type Known struct {
+	Peer
+	Contact string
 }
 
 // Account is a user at a provider.

@@ -108,7 +108,11 @@ func somePeer(own, peer byte) Peer {
 	return Peer{
 		OwnZID: zid(own), ZID: zid(peer), RS1: sec("rs1"), RS2: sec("rs2"),
 		RS1Expires: time.Date(2030, 1, 1, 0, 0, 0, 5, time.UTC),
-		RequestKey: sec("request key"), Verified: true, VerifiedName: "alice", BestKeyAgreement: "X255",
+		Requests: Requests{
+			Keys: [3]RequestKey{{Key: sec("request key"), Hour: 7, Initiator: true}, {}, {Key: sec("older"), Hour: 7}},
+			Sent: 5, Accepted: 6, Proven: true, Unmet: true,
+		},
+		Verified: true, VerifiedName: "alice", BestKeyAgreement: "X255",
 	}
 }
 
@@ -448,4 +452,52 @@ func TestPeersDoNotSerialise(t *testing.T) {
 func nameOf(s *Store) string {
 	_, name, _ := s.Peer(zid(1), zid(2))
 	return name
+}
+
+// What many devices leave is changed in one write, or in none.
+func TestEditPeers(t *testing.T) {
+	b := newBench(t)
+	s := b.open()
+	must(t, s.SetContact(Contact{Name: "alice", Peers: []Peer{somePeer(1, 2)}}))
+	must(t, s.SetPeer(somePeer(1, 3)))
+	must(t, s.SetPeer(somePeer(9, 3)))
+	before, err := os.ReadFile(b.path("store"))
+	must(t, err)
+	must(t, s.EditPeers(func(*Peer) bool { return false }))
+	if after, _ := os.ReadFile(b.path("store")); !bytes.Equal(before, after) {
+		t.Error("written although nothing changed")
+	}
+	must(t, s.EditPeers(func(p *Peer) bool {
+		p.Requests.Keys[0].Hour++
+		return p.OwnZID == zid(1)
+	}))
+	must(t, s.Close())
+	s = b.open()
+	known := s.Known(zid(1))
+	if len(known) != 2 || known[0].Contact != "alice" || known[1].Contact != "" {
+		t.Fatalf("known: %+v", known)
+	}
+	for _, k := range append(known, s.Known(zid(9))...) {
+		want := somePeer(k.OwnZID[0], k.ZID[0])
+		if k.OwnZID == zid(1) {
+			want.Requests.Keys[0].Hour++
+		}
+		if d := cmp.Diff(want, k.Peer, equal); d != "" {
+			t.Error(d)
+		}
+		k.Wipe()
+	}
+	if p, _, _ := s.Peer(zid(1), zid(2)); string(p.Requests.Keys[0].Key.Expose()) != "request key" {
+		t.Error("what was returned is shared with the store")
+	}
+}
+
+// The device heard of last is the last one of its contact.
+func TestUpdatePeerMovesToTheEndOfItsContact(t *testing.T) {
+	s := newBench(t).open()
+	must(t, s.SetContact(Contact{Name: "alice", Peers: []Peer{somePeer(1, 2), somePeer(1, 3)}}))
+	must(t, s.UpdatePeer(zid(1), zid(2), func(*Peer) error { return nil }))
+	if c, _ := s.Contact("alice"); len(c.Peers) != 2 || c.Peers[1].ZID != zid(2) {
+		t.Errorf("%+v", c.Peers)
+	}
 }

@@ -141,6 +141,9 @@ func (c *call) status() string {
 	}
 	switch c.stage() {
 	case Incoming:
+		if c.probably != "" {
+			return fmt.Sprintf("It is probably %s who calls (%s).", c.probably, c.peer)
+		}
 		return fmt.Sprintf("%s calls, or so the caller claims.", c.peer)
 	case Dialing:
 		return fmt.Sprintf("Calling %s.", c.peer)

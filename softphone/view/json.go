@@ -36,6 +36,8 @@ type (
 		Refused bool   `json:"refused"`
 		// Asserted is left out where the provider names nobody.
 		Asserted string `json:"asserted,omitempty"`
+		// Probably is left out of requests that are no contact's.
+		Probably string `json:"probably,omitempty"`
 		// Replaces is left out of calls that take the place of none.
 		Replaces string `json:"replaces,omitempty"`
 	}
@@ -125,7 +127,7 @@ func JSON(ev softphone.Event) (object any, ok bool) {
 	case softphone.RegistrationLost:
 		return registrationLostJSON{head("registration_lost", ev.Head), Clean(ev.Why), seconds(ev.Retry)}, true
 	case softphone.Incoming:
-		return incomingJSON{head("incoming", ev.Head), Clean(ev.From), ev.Refused, Clean(ev.Asserted), Clean(ev.Replaces)}, true
+		return incomingJSON{head("incoming", ev.Head), Clean(ev.From), ev.Refused, Clean(ev.Asserted), Clean(ev.Probably), Clean(ev.Replaces)}, true
 	case softphone.Dialing:
 		return toJSON{head("dialing", ev.Head), Clean(ev.To)}, true
 	case softphone.Ringing:

@@ -62,6 +62,9 @@ func Lines(ev softphone.Event) []string {
 
 func incomingLines(ev softphone.Incoming) []string {
 	lines := []string{fmt.Sprintf("Call from %s. That is what the caller claims; nobody has checked it.", caller(ev.From))}
+	if name := Clean(ev.Probably); name != "" {
+		lines[0] = fmt.Sprintf("Call, probably from %s (%s).", name, caller(ev.From))
+	}
 	for _, known := range ev.Known {
 		lines = append(lines, "  - "+Clean(known))
 	}

@@ -79,6 +79,7 @@ type Model struct {
 // call is what was heard of one call.
 type call struct {
 	id, peer          string
+	probably          string // the contact whose phone calls, as far as that is known
 	incoming          bool
 	known             []string
 	ringing, answered bool
@@ -104,7 +105,7 @@ func (m *Model) Apply(ev softphone.Event) {
 	case softphone.RegistrationLost:
 		m.registered, m.lost = "", &ev
 	case softphone.Incoming:
-		m.begin(ev.Head, &call{peer: caller(ev.From), incoming: true, known: cleanAll(ev.Known), refused: refusedIf(ev.Refused, ev.Why)})
+		m.begin(ev.Head, &call{peer: caller(ev.From), probably: Clean(ev.Probably), incoming: true, known: cleanAll(ev.Known), refused: refusedIf(ev.Refused, ev.Why)})
 	case softphone.Dialing:
 		m.begin(ev.Head, &call{peer: Clean(ev.To)})
 	case softphone.Ringing:
