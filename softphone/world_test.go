@@ -222,8 +222,9 @@ func (w *world) aliceAndBob(bobs ...change) (alice, bob *user) {
 func (u *user) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
+	events := u.phone.Events()
 	go func() {
-		for range u.phone.Events() {
+		for range events {
 		}
 	}()
 	if err := u.phone.Close(ctx); err != nil {
