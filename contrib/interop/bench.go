@@ -24,6 +24,7 @@ type bench struct {
 
 	others  []int    // UDP ports that are known not to be Karat's
 	servers []int    // TCP ports that others than Karat listen on
+	control int      // UDP port at which servers talk among themselves; 0: none
 	notes   []string // shown in the table
 	packets []wiretap.Packet
 	// likeness of each recording to what the other end said.
@@ -80,7 +81,10 @@ func (b *bench) stopWire() ([]wiretap.Packet, error) {
 // sentByKarat returns every datagram that came from Karat's sockets, after
 // checking that there was no connection but signalling.
 func (b *bench) sentByKarat(packets []wiretap.Packet) ([]wiretap.Packet, error) {
-	return wiretap.Datagrams(wiretap.SentBy(packets, b.others)), wiretap.StreamsOnlyWith(packets, b.servers)
+	sent := slices.DeleteFunc(wiretap.Datagrams(wiretap.SentBy(packets, b.others)), func(p wiretap.Packet) bool {
+		return b.control != 0 && int(p.To.Port()) == b.control
+	})
+	return sent, wiretap.StreamsOnlyWith(packets, b.servers)
 }
 
 // talkTime is how long both sides speak: enough to recognise speech by, and 200
@@ -99,7 +103,12 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // proxy starts a Kamailio for alice and bob.
 func (b *bench) proxy(ctx context.Context, algorithm string) (*lab.Kamailio, error) {
-	k, err := b.StartKamailio(ctx, algorithm, "alice", "bob", "carol")
+	return b.provider(ctx, lab.KamailioConfig{Algorithm: algorithm, Users: []string{"alice", "bob", "carol"}})
+}
+
+// provider starts a Kamailio as it is wanted.
+func (b *bench) provider(ctx context.Context, c lab.KamailioConfig) (*lab.Kamailio, error) {
+	k, err := b.StartProvider(ctx, c)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ const (
 func cells() []cell {
 	var all []cell
 	all = append(all, peerCells()...)
-	all = append(all, karatCells()...)
+	all = append(all, matrixCells()...)
 	all = append(all, linphoneCells()...)
 	all = append(all, controlCells()...)
 	all = append(all, refusalCells()...)
@@ -24,5 +24,6 @@ func cells() []cell {
 	all = append(all, attackCells()...)
 	all = append(all, natCells()...)
 	all = append(all, providerCells()...)
+	all = append(all, serverCells()...)
 	return all
 }

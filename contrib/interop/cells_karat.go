@@ -4,42 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"karat/contrib/interop/lab"
 	"karat/contrib/interop/wiretap"
 )
 
-// karatCells are calls between two Karats through the proxy.
-func karatCells() []cell {
-	pair := func(transport, digest string, items ...int) cell {
-		return cell{
-			name:   "karat-karat/" + transport,
-			proves: "two Karats register with " + digest + ", agree on keys, talk, and send nothing but SIP, ZRTP and SRTP",
-			limit:  callLimit, karat: true, items: items,
-			run: func(ctx context.Context, b *bench) error { return karatPair(ctx, b, transport, digest) },
-		}
-	}
-	return []cell{pair("udp", "MD5", 14, 15), pair("tls", "SHA-256", 6, 7, 8, 16)}
-}
-
-func karatPair(ctx context.Context, b *bench, transport, digest string) error {
-	proxy, err := b.proxy(ctx, digest)
-	if err != nil {
-		return err
-	}
-	alice, err := b.newKarat(ctx, "alice", proxy, transport, b.alice)
-	if err != nil {
-		return err
-	}
-	bob, err := b.newKarat(ctx, "bob", proxy, transport, b.bob)
-	if err != nil {
-		return err
-	}
+// talk makes a call between two Karats that both are to find private, and that
+// both are heard in.
+func (b *bench) talk(ctx context.Context, alice, bob *lab.Karat, length time.Duration) error {
 	answering, err := bob.Answer(ctx)
 	if err != nil {
 		return err
 	}
-	calling, err := alice.Dial(ctx, proxy.AOR("bob"), talkTime)
+	calling, err := alice.Dial(ctx, bob.Proxy.AOR(bob.User), length)
 	if err != nil {
 		return err
 	}
@@ -58,10 +36,7 @@ func karatPair(ctx context.Context, b *bench, transport, digest string) error {
 	if err := errors.Join(exits(ctx, calling, 0), exits(ctx, answering, 0)); err != nil {
 		return err
 	}
-	if err := b.bothHeard(calling, answering); err != nil {
-		return err
-	}
-	return b.judgeSecure(nil)
+	return b.bothHeard(calling, answering)
 }
 
 // newKarat makes a Karat with an account at the proxy.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,11 +73,12 @@ type natCall struct {
 // natRun is such a call while it runs.
 type natRun struct {
 	natCall
-	homes []nat.Home
-	wires []*wiretap.Capture // at each home
-	sent  [][]wiretap.Packet // by each home
-	proxy *lab.Kamailio
-	relay *lab.Coturn
+	digest string // of the provider; empty: SHA-256
+	homes  []nat.Home
+	wires  []*wiretap.Capture // at each home
+	sent   [][]wiretap.Packet // by each home
+	proxy  *lab.Kamailio
+	relay  *lab.Coturn
 }
 
 func (c natCall) run(ctx context.Context, b *bench) error {
@@ -95,7 +97,7 @@ func (r *natRun) build(ctx context.Context, b *bench) error {
 		return err
 	}
 	b.IP = nat.Server
-	if r.proxy, err = b.proxy(ctx, "SHA-256"); err != nil {
+	if r.proxy, err = b.proxy(ctx, cmp.Or(r.digest, "SHA-256")); err != nil {
 		return err
 	}
 	if r.relay, err = b.StartCoturn(ctx, r.proxy.Authority); err != nil {
@@ -173,37 +175,18 @@ func (r *natRun) talk(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	answering, err := bob.Answer(ctx)
-	if err != nil {
-		return err
-	}
-	calling, err := alice.Dial(ctx, r.proxy.AOR("bob"), natTalkTime)
-	if err != nil {
-		return err
-	}
-	atAlice, _, err := calling.WaitSecure(ctx)
-	if err != nil {
-		return err
-	}
-	atBob, _, err := answering.WaitSecure(ctx)
-	if err != nil {
-		return err
-	}
-	if err := same(atAlice, atBob); err != nil {
-		return err
-	}
-	b.noteAgreed(atAlice)
-	if err := errors.Join(exits(ctx, calling, 0), exits(ctx, answering, 0)); err != nil {
-		return err
-	}
-	return b.bothHeard(calling, answering)
+	return b.talk(ctx, alice, bob, natTalkTime)
 }
 
 func (r *natRun) phone(ctx context.Context, b *bench, user string, p natPhone, h nat.Home, speech string) (*lab.Karat, error) {
-	return b.NewKarat(ctx, lab.KaratConfig{
+	return b.NewKarat(ctx, r.config(b, user, p, h, speech))
+}
+
+func (r *natRun) config(b *bench, user string, p natPhone, h nat.Home, speech string) lab.KaratConfig {
+	return lab.KaratConfig{
 		Binary: b.karat, User: user, Proxy: r.proxy, Transport: "tls", Speech: speech, Wrap: h.Wrap(),
 		Relay: r.relay, RelayTransport: p.transport, RelayOnly: p.relayOnly, STUN: !p.relayOnly,
-	})
+	}
 }
 
 // judge looks at all that left the homes.
@@ -228,7 +211,7 @@ func (r *natRun) onlyRelay(sent []wiretap.Packet, h nat.Home) error {
 			continue // not from this home: a capture hears every interface until it is bound to one
 		}
 		to := int(p.To.Port())
-		if p.To.Addr() != netip.MustParseAddr(nat.Server) || to != r.proxy.TLS && to != r.relay.Port && to != r.relay.TLS {
+		if p.To.Addr() != netip.MustParseAddr(nat.Server) || to != r.proxy.TLS && to != r.proxy.UDP && to != r.relay.Port && to != r.relay.TLS {
 			return fmt.Errorf("a relay-only phone sent %s to %v", p.Class, p.To)
 		}
 	}

@@ -55,6 +55,14 @@ func (r readable) run(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
+	if err := r.talk(ctx, b, proxy, lab.KaratConfig{}); err != nil {
+		return err
+	}
+	return r.judgeWire(b)
+}
+
+// talk makes the call; like says what else Karat is told.
+func (r readable) talk(ctx context.Context, b *bench, proxy *lab.Kamailio, like lab.KaratConfig) error {
 	karatUser, peerUser, karatSays, peerSays := "alice", "bob", b.alice, b.bob
 	if !r.karatCalls {
 		karatUser, peerUser, karatSays, peerSays = "bob", "alice", b.bob, b.alice
@@ -63,9 +71,8 @@ func (r readable) run(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	karat, err := b.NewKarat(ctx, lab.KaratConfig{
-		Binary: b.karat, User: karatUser, Proxy: proxy, Transport: "tls", Speech: karatSays, Allow: "provider",
-	})
+	like.Binary, like.User, like.Proxy, like.Transport, like.Speech, like.Allow = b.karat, karatUser, proxy, "tls", karatSays, "provider"
+	karat, err := b.NewKarat(ctx, like)
 	if err != nil {
 		return err
 	}
@@ -84,7 +91,7 @@ func (r readable) run(ctx context.Context, b *bench) error {
 			return err
 		}
 	}
-	if err := errors.Join(exits(ctx, call, 3), r.judgeAssay(call), r.judgeWire(b)); err != nil {
+	if err := errors.Join(exits(ctx, call, 3), r.judgeAssay(call)); err != nil {
 		return err
 	}
 	if r.karatCalls {

@@ -10,6 +10,7 @@ var tools = []lab.Tool{
 	{Needed: "ip", Package: "iproute2"},
 	{Needed: "iptables", Package: "iptables"},
 	{Needed: "turnserver", Package: "coturn"},
+	{Needed: "rtpengine", Package: "rtpengine-daemon"},
 	{Needed: "gcc", Package: "gcc"},
 	{Needed: "/usr/include/stdio.h", Package: "libc6-dev"},
 	{Needed: "/usr/include/bzrtp/bzrtp.h", Package: "libbzrtp-dev"},

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +32,37 @@ func TestCellsAreWellFormed(t *testing.T) {
 	} {
 		if !seen[name] {
 			t.Errorf("no cell %s", name)
+		}
+	}
+}
+
+// TestMatrix: every combination is a cell or impossible, and what runs with every
+// change has each value of each axis.
+func TestMatrix(t *testing.T) {
+	names := map[string]bool{}
+	for _, c := range cells() {
+		names[c.name] = true
+	}
+	covered := map[string]bool{}
+	for _, m := range matrix() {
+		if names[m.cellName()] == (m.impossible() != "") {
+			t.Errorf("%s: is a cell: %v, impossible: %q", m.cellName(), names[m.cellName()], m.impossible())
+		}
+		if slices.Contains(everyChange, m.cellName()) && m.impossible() == "" {
+			covered[m.caller+"-"+m.answerer], covered[m.transport], covered["way "+m.way.name] = true, true, true
+			covered[m.cellName()] = true
+		}
+	}
+	for _, name := range everyChange {
+		if !covered[name] {
+			t.Errorf("there is no cell %s", name)
+		}
+	}
+	for _, m := range matrix() {
+		for _, value := range []string{m.caller + "-" + m.answerer, m.transport, "way " + m.way.name} {
+			if !covered[value] {
+				t.Errorf("no change tries %s", value)
+			}
 		}
 	}
 }

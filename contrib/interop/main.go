@@ -90,6 +90,11 @@ func interop(ctx context.Context) int {
 		for _, c := range chosen {
 			fmt.Printf("%-*s  %s\n", nameWidth(chosen), c.name, c.proves)
 		}
+		for _, m := range matrix() {
+			if why := m.impossible(); why != "" && o.run.MatchString(m.cellName()) {
+				fmt.Printf("%-*s  not possible: %s\n", nameWidth(chosen), m.cellName(), why)
+			}
+		}
 		return exitPassed
 	}
 	if len(chosen) == 0 {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"karat/contrib/server"
 )
 
 // Coturn is a TURN and STUN server over UDP, TCP and TLS.
@@ -22,7 +24,7 @@ type Coturn struct {
 // call, and some that were not given back yet.
 const coturnPorts = 10
 
-// StartCoturn starts it with a certificate of an authority, and returns when it
+// StartCoturn starts the relay of contrib/server with a certificate of an authority, and returns when it
 // listens.
 func (l *Lab) StartCoturn(ctx context.Context, a *Authority) (*Coturn, error) {
 	dir, err := l.Subdir("coturn")
@@ -31,24 +33,18 @@ func (l *Lab) StartCoturn(ctx context.Context, a *Authority) (*Coturn, error) {
 	}
 	first := l.PortRange(coturnPorts)
 	c := &Coturn{IP: l.IP, Port: l.Port(), TLS: l.Port(), User: "relayed", Password: randomPassword(), Authority: a}
-	// A realm of its own, no files but here, and no peers that the relay itself
-	// is: a relay that relays to its own loopback opens its machine.
-	config := fmt.Sprintf(`listening-port=%d
+	config := server.Coturn + fmt.Sprintf(`
+listening-port=%d
 tls-listening-port=%d
 listening-ip=%s
 relay-ip=%s
 min-port=%d
 max-port=%d
-lt-cred-mech
 user=%s:%s
 realm=relay.example
-fingerprint
-no-cli
-no-multicast-peers
 cert=%s
 pkey=%s
 pidfile=%s
-log-file=stdout
 userdb=%s
 `, c.Port, c.TLS, c.IP, c.IP, first, first+coturnPorts-1, c.User, c.Password, a.Certificate, a.Key,
 		filepath.Join(dir, "pid"), filepath.Join(dir, "db"))

@@ -2,7 +2,9 @@ package lab
 
 import (
 	"context"
+	"crypto/md5"
 	"crypto/rand"
+	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
 	"fmt"
@@ -12,17 +14,19 @@ import (
 	"strings"
 	"text/template"
 	"time"
+
+	"karat/contrib/server"
 )
 
 var (
-	//go:embed kamailio.cfg.tmpl
-	kamailioConfig string
+	//go:embed kamailio.site.tmpl
+	kamailioSite string
 	//go:embed kamailio.tls.tmpl
 	kamailioTLS string
 )
 
-// Kamailio is a registrar and record-routing proxy with digest, over UDP and
-// TLS.
+// Kamailio is the provider of contrib/server: a registrar and record-routing
+// proxy with digest, over UDP, TCP and TLS.
 type Kamailio struct {
 	*Process
 	IP        string
@@ -33,61 +37,122 @@ type Kamailio struct {
 	// Algorithm of its digest: MD5 or SHA-256.
 	Algorithm string
 	Dir       string
-	Modules   string
+	// RTPEngine carries the voice of its calls; nil: phones send it as they can.
+	RTPEngine *RTPEngine
+	// TopologyHidden: what one end sends of itself is hidden from the other.
+	TopologyHidden bool
 }
 
-// kamailioModules is where Debian's package puts them, on any architecture.
-const kamailioModules = "/usr/lib/*/kamailio/modules"
+// Host is its address as it stands in a URI.
+func (k *Kamailio) Host() string { return uriHost(k.IP) }
+
+// uriHost puts brackets around an IPv6 address (RFC 3261, Section 25.1).
+func uriHost(ip string) string {
+	if strings.Contains(ip, ":") {
+		return "[" + ip + "]"
+	}
+	return ip
+}
+
+// KamailioConfig is how one is set up.
+type KamailioConfig struct {
+	Algorithm      string // of its digest
+	Users          []string
+	RTPEngine      *RTPEngine
+	TopologyHidden bool
+	// Wrap is what runs it elsewhere, such as in another network namespace.
+	Wrap []string
+}
 
 // StartKamailio starts a proxy that knows these users, and returns when its
 // sockets are open.
 func (l *Lab) StartKamailio(ctx context.Context, algorithm string, users ...string) (*Kamailio, error) {
-	return l.startKamailio(ctx, nil, algorithm, users)
+	return l.StartProvider(ctx, KamailioConfig{Algorithm: algorithm, Users: users})
 }
 
-func (l *Lab) startKamailio(ctx context.Context, wrap []string, algorithm string, users []string) (*Kamailio, error) {
+// StartProvider is StartKamailio with all that can be set.
+func (l *Lab) StartProvider(ctx context.Context, c KamailioConfig) (*Kamailio, error) {
 	dir, err := l.Subdir("kamailio")
 	if err != nil {
 		return nil, err
 	}
-	modules, _ := filepath.Glob(kamailioModules)
-	if len(modules) == 0 {
-		return nil, fmt.Errorf("lab: no Kamailio modules in %s", kamailioModules)
+	k := &Kamailio{
+		IP: l.IP, UDP: l.Port(), TLS: l.Port(), Algorithm: c.Algorithm, Dir: dir, Users: map[string]string{},
+		RTPEngine: c.RTPEngine, TopologyHidden: c.TopologyHidden,
 	}
-	k := &Kamailio{IP: l.IP, UDP: l.Port(), TLS: l.Port(), Algorithm: algorithm, Dir: dir, Modules: modules[0], Users: map[string]string{}}
-	for _, user := range users {
+	for _, user := range c.Users {
 		k.Users[user] = randomPassword()
 	}
 	if k.Authority, err = NewAuthority(dir, k.IP); err != nil {
 		return nil, err
 	}
 	config := filepath.Join(dir, "kamailio.cfg")
-	if err := writeTemplate(config, kamailioConfig, k); err != nil {
-		return nil, err
-	}
-	if err := writeTemplate(filepath.Join(dir, "tls.cfg"), kamailioTLS, k); err != nil {
+	if err := k.configure(l, config); err != nil {
 		return nil, err
 	}
 	k.Process, err = l.Start(ctx, Command{
-		Name: "kamailio", Path: "kamailio", Dir: dir, Wrap: wrap,
+		Name: "kamailio", Path: "kamailio", Dir: dir, Wrap: c.Wrap,
 		// Not a daemon, in the foreground; 32 MB shared and 8 MB of its own.
 		Args: []string{"-DD", "-E", "-f", config, "-Y", dir, "-P", filepath.Join(dir, "pid"), "-w", dir, "-m", "32", "-M", "8"},
 	})
 	if err != nil {
 		return nil, err
 	}
-	if wrap != nil { // it listens where we cannot look
+	if c.Wrap != nil { // it listens where we cannot look
 		return k, nil
 	}
 	return k, waitListening(ctx, k.Process, net.JoinHostPort(k.IP, fmt.Sprint(k.TLS)))
 }
 
+// configure writes its files: the provider's, and what is of this site.
+func (k *Kamailio) configure(l *Lab, config string) error {
+	if err := os.WriteFile(config, []byte(server.Kamailio), 0o600); err != nil {
+		return fmt.Errorf("lab: %w", err)
+	}
+	if err := writeTemplate(filepath.Join(k.Dir, "site.cfg"), kamailioSite, k); err != nil {
+		return err
+	}
+	if err := writeTemplate(filepath.Join(k.Dir, "tls.cfg"), kamailioTLS, k); err != nil {
+		return err
+	}
+	users, err := l.Subdir("kamailio/users")
+	if err != nil {
+		return err
+	}
+	for name, text := range map[string]string{
+		"version":    "table_name(string) table_version(int)\nsubscriber:7\n",
+		"subscriber": k.subscribers(),
+	} {
+		if err := os.WriteFile(filepath.Join(users, name), []byte(text), 0o600); err != nil {
+			return fmt.Errorf("lab: %w", err)
+		}
+	}
+	return nil
+}
+
+// subscribers is the file of its users, as contrib/server/adduser writes it. A
+// colon ends a field there, and is quoted.
+func (k *Kamailio) subscribers() string {
+	var b strings.Builder
+	b.WriteString("username(string) domain(string) ha1(string)\n")
+	for user, password := range k.Users {
+		// RFC 7616, Section 3.4.2: A1 = user:realm:password.
+		a1 := []byte(user + ":" + k.Host() + ":" + password)
+		ha1 := fmt.Sprintf("%x", md5.Sum(a1))
+		if k.Algorithm == "SHA-256" {
+			ha1 = fmt.Sprintf("%x", sha256.Sum256(a1))
+		}
+		fmt.Fprintf(&b, "%s:%s:%s\n", user, strings.ReplaceAll(k.Host(), ":", `\:`), ha1)
+	}
+	return b.String()
+}
+
 // AOR is the user's address.
-func (k *Kamailio) AOR(user string) string { return "sip:" + user + "@" + k.IP }
+func (k *Kamailio) AOR(user string) string { return "sip:" + user + "@" + k.Host() }
 
 // Registrar is the address that phones register at, by transport.
 func (k *Kamailio) Registrar(transport string) string {
-	return fmt.Sprintf("sip:%s:%d;transport=%s", k.IP, k.port(transport), transport)
+	return fmt.Sprintf("sip:%s:%d;transport=%s", k.Host(), k.port(transport), transport)
 }
 
 func (k *Kamailio) port(transport string) int {

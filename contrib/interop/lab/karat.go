@@ -228,7 +228,15 @@ func (k *Karat) allowing() []string {
 
 // Answer starts waiting for one call, and returns when it can be called.
 func (k *Karat) Answer(ctx context.Context) (*KaratCall, error) {
-	c, err := k.phone(ctx, append([]string{"answer", "--auto", "--calls", "1"}, k.allowing()...)...)
+	return k.wait(ctx, append([]string{"answer", "--auto", "--calls", "1"}, k.allowing()...)...)
+}
+
+// Ring is Answer by nobody: it rings, and that is all.
+func (k *Karat) Ring(ctx context.Context) (*KaratCall, error) { return k.wait(ctx, "answer") }
+
+// wait starts a command that waits for calls, and returns when it can be called.
+func (k *Karat) wait(ctx context.Context, args ...string) (*KaratCall, error) {
+	c, err := k.phone(ctx, args...)
 	if err != nil {
 		return nil, err
 	}

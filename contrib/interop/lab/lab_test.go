@@ -178,7 +178,7 @@ func TestConfigurationsName(t *testing.T) {
 		data  any
 		lines []string
 	}{
-		kamailioConfig: {proxy, []string{`if ($au == "alice") $var(password) = "secret";`, `modparam("auth", "algorithm", "SHA-256")`, `listen=tls:127.0.0.1:21001`}},
+		kamailioSite: {proxy, []string{`#!define DIGEST "SHA-256"`, `listen=tls:127.0.0.1:21001`}},
 		linphoneConfig: {linphone, []string{
 			"zrtp_key_agreements_suites=MS_ZRTP_KEY_AGREEMENT_DH3K,MS_ZRTP_KEY_AGREEMENT_X255", "media_encryption_mandatory=1",
 			"reg_proxy=<sip:127.0.0.1:21001;transport=tls>", "passwd=secret",

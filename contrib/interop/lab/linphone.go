@@ -42,6 +42,12 @@ type LinphoneConfig struct {
 	Sound *Sound
 }
 
+// Host is its address as it stands in a URI.
+func (c LinphoneConfig) Host() string { return uriHost(c.IP) }
+
+// IPv6 tells whether that is one.
+func (c LinphoneConfig) IPv6() bool { return strings.Contains(c.IP, ":") }
+
 // Linphone is a running linphonec.
 type Linphone struct {
 	*Process

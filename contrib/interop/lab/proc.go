@@ -71,9 +71,13 @@ func (p *Process) WaitSocket(ctx context.Context, port int) (time.Time, error) {
 }
 
 func (p *Process) hasSocket(port int) bool {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/udp", p.Pid()))
-	if err != nil {
-		return false
+	var b []byte
+	for _, family := range []string{"udp", "udp6"} {
+		table, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", p.Pid(), family))
+		if err != nil {
+			return false
+		}
+		b = append(b, table...)
 	}
 	for line := range strings.Lines(string(b)) {
 		// "sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode"
@@ -81,7 +85,7 @@ func (p *Process) hasSocket(port int) bool {
 		if len(f) < 10 || f[0] == "sl" {
 			continue
 		}
-		_, hex, _ := strings.Cut(f[1], ":")
+		_, hex, _ := strings.Cut(f[1], ":") // an IPv6 address has no colons here
 		local, err := strconv.ParseUint(hex, 16, 16)
 		if err != nil || port != 0 && int(local) != port {
 			continue

@@ -62,7 +62,7 @@ func Start(path string, keep func(Packet) bool) (*Capture, error) {
 // StartOn records what arrives at a network device. On the line to a phone's
 // router that is all that the phone sends.
 func StartOn(device, path string, keep func(Packet) bool) (*Capture, error) {
-	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, int(htons(unix.ETH_P_IP)))
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, int(htons(unix.ETH_P_ALL)))
 	if err != nil {
 		return nil, fmt.Errorf("wiretap: recording needs root or CAP_NET_RAW: %w", err)
 	}
@@ -80,7 +80,7 @@ func (c *Capture) open(device, path string) error {
 	if err != nil {
 		return err
 	}
-	if err := unix.Bind(c.fd, &unix.SockaddrLinklayer{Protocol: htons(unix.ETH_P_IP), Ifindex: link.Index}); err != nil {
+	if err := unix.Bind(c.fd, &unix.SockaddrLinklayer{Protocol: htons(unix.ETH_P_ALL), Ifindex: link.Index}); err != nil {
 		return err
 	}
 	if err := unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer); err != nil {

@@ -39,18 +39,13 @@ const (
 	protoUDP = 17
 )
 
-// Parse reads an IPv4 packet; false means it is neither UDP nor TCP. Fragments do not occur on loopback, whose MTU is
+// Parse reads an IP packet; false means it is neither UDP nor TCP. Fragments do not occur on loopback, whose MTU is
 // larger than any datagram of a call.
 func Parse(at time.Time, b []byte) (Packet, bool) {
-	if len(b) < 20 || b[0]>>4 != 4 {
+	proto, from, to, transport, ok := parseIP(b)
+	if !ok {
 		return Packet{}, false
 	}
-	header, total := int(b[0]&15)*4, int(binary.BigEndian.Uint16(b[2:]))
-	if header < 20 || total < header || total > len(b) {
-		return Packet{}, false
-	}
-	proto, transport := b[9], b[header:total]
-	from, to := netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20]))
 	payload, ok := transportPayload(proto, transport)
 	if !ok {
 		return Packet{}, false
@@ -68,6 +63,26 @@ func Parse(at time.Time, b []byte) (Packet, bool) {
 		p.Class = Classify(p.Payload)
 	}
 	return p, true
+}
+
+// parseIP takes the header off. Of IPv6 it knows no extension headers: no call
+// has them.
+func parseIP(b []byte) (proto byte, from, to netip.Addr, transport []byte, ok bool) {
+	switch {
+	case len(b) >= 40 && b[0]>>4 == 6: // RFC 8200, Section 3: length of what follows at 4, next header at 6
+		end := 40 + int(binary.BigEndian.Uint16(b[4:]))
+		if end > len(b) {
+			return 0, from, to, nil, false
+		}
+		return b[6], netip.AddrFrom16([16]byte(b[8:24])), netip.AddrFrom16([16]byte(b[24:40])), b[40:end], true
+	case len(b) >= 20 && b[0]>>4 == 4: // RFC 791, Section 3.1
+		header, total := int(b[0]&15)*4, int(binary.BigEndian.Uint16(b[2:]))
+		if header < 20 || total < header || total > len(b) {
+			return 0, from, to, nil, false
+		}
+		return b[9], netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20])), b[header:total], true
+	}
+	return 0, from, to, nil, false
 }
 
 func transportPayload(proto byte, b []byte) ([]byte, bool) {
