@@ -257,13 +257,19 @@ func (r *streamReader) message() ([]byte, error) {
 }
 
 // pongs removes line ends before a message. RFC 5626, Section 4.4.1: a double
-// CRLF is a ping, answered with a single one; that is a pong.
+// CRLF is a ping, answered with a single one; that is a pong. Pings that arrive
+// together get one: who sends line ends for ever would have us write for ever.
 func (r *streamReader) pongs() {
+	pinged := false
+	defer func() {
+		if pinged {
+			_, _ = r.stream.Write([]byte("\r\n"))
+		}
+	}()
 	for len(r.buf) >= 2 && string(r.buf[:2]) == "\r\n" {
 		r.came.Add(1)
 		if len(r.buf) >= 4 && string(r.buf[:4]) == "\r\n\r\n" {
-			r.buf = r.buf[4:]
-			_, _ = r.stream.Write([]byte("\r\n"))
+			r.buf, pinged = r.buf[4:], true
 			continue
 		}
 		r.buf = r.buf[2:]

@@ -299,6 +299,20 @@ func TestItem09_KeepAlive(t *testing.T) {
 	})
 }
 
+// Pings that come together are answered together: line ends without end are no work.
+func TestPingsWithoutEnd(t *testing.T) {
+	overTCP(t, func(t *testing.T, _ lines, _ *Agent, w *wire) {
+		w.write(strings.Repeat("\r\n\r\n", 10_000))
+		options := strings.ReplaceAll(strings.ReplaceAll(inviteText("o"), "INVITE", "OPTIONS"), "\n", "\r\n")
+		w.write(strings.ReplaceAll(options, "UDP", "TCP") + "\r\nContent-Length: 0\r\n\r\n")
+		got := w.until("SIP/2.0 200 OK\r\n")
+		const most = 20 // 40 kB in pieces of 4 kB, and their seams
+		if pongs := strings.Count(got, "\r\n") - 1; pongs < 1 || pongs > most {
+			t.Errorf("%d pongs", pongs)
+		}
+	})
+}
+
 // A broken connection is noticed, dialled again after a while, and registered on
 // with the same Contact.
 //

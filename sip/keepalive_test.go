@@ -234,6 +234,36 @@ func TestItem28_RetryAfter(t *testing.T) {
 	})
 }
 
+// A server that wants to be asked again at once, for ever, is not.
+func TestRetryAfterNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, _ *simnet.Network, ph, us *simnet.Host) {
+		p, _ := newPeer(t, ph), accountAgent(t, us)
+		for range 3 {
+			p.answer(p.wantRequest("REGISTER"), 503, "r", "Retry-After: 0")
+			p.wantSilence(3 * time.Second)
+		}
+	})
+}
+
+// Nor is one that takes each registration and hangs up at once.
+func TestHangsUpAtOnce(t *testing.T) {
+	overTCP(t, func(t *testing.T, l lines, a *Agent, w *wire) {
+		const watched, most = 10 * time.Minute, 20
+		began, times := time.Now(), 0
+		for ; time.Since(began) < watched; times++ {
+			_ = w.conn.Close()
+			w = l.accept()
+			w.register()
+			for len(a.Events()) > 0 {
+				<-a.Events()
+			}
+		}
+		if times > most {
+			t.Errorf("it registered %d times in %v", times, watched)
+		}
+	})
+}
+
 // After a restart of their server a thousand phones do not come back at once.
 func TestItem28_NoStormAfterARestart(t *testing.T) {
 	const phones = 1000

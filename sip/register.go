@@ -22,6 +22,9 @@ const (
 	registerFor = 30 * time.Minute
 	// longestExpiry bounds what a registrar may demand or grant.
 	longestExpiry = 24 * time.Hour
+	// shortestExpiry is taken for all that is shorter: who grants a second would have
+	// us register without end.
+	shortestExpiry = 10 * time.Second
 	// refreshAt is the part of the granted time after which we refresh: room for
 	// two tries of 32 s each in most grants.
 	refreshNumerator, refreshDenominator = 3, 4
@@ -192,7 +195,7 @@ func (l *line) granted(res *sip.Response, asked time.Duration) time.Duration {
 			}
 		}
 	}
-	return min(max(granted, time.Second), longestExpiry)
+	return min(max(granted, shortestExpiry), longestExpiry)
 }
 
 // seconds reads delta-seconds.

@@ -208,6 +208,21 @@ func TestItem20_IntervalTooBrief(t *testing.T) {
 	})
 }
 
+// Who grants a second, or nothing, is asked again after a while and not at once.
+func TestShortGrant(t *testing.T) {
+	for _, granted := range []string{"0", "1"} {
+		bubble(t, func(t *testing.T, _ *simnet.Network, ph, us *simnet.Host) {
+			p := newPeer(t, ph)
+			accountAgent(t, us)
+			for range 3 {
+				m := p.wantRequest("REGISTER")
+				p.answer(m, 200, "r", "Contact: "+dialog.Value(m, "Contact")+";expires="+granted)
+				p.wantSilence(7 * time.Second)
+			}
+		})
+	}
+}
+
 // Close removes the binding, and does not wait longer than it may.
 //
 // Items: 28.

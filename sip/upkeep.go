@@ -26,8 +26,13 @@ const (
 	// phones of one provider do not come back all at once.
 	firstBackOff   = 4 * time.Second
 	longestBackOff = 5 * time.Minute
-	// longestRetryAfter bounds what a server may ask for.
-	longestRetryAfter = time.Hour
+	// A server may ask for a time between these: for none it would be asked without
+	// end.
+	shortestRetryAfter, longestRetryAfter = firstBackOff, time.Hour
+	// proven is how long a registration has to hold before it makes up for the
+	// failures before it. A server that takes each and hangs up at once is no better
+	// than one that takes none.
+	proven = time.Minute
 )
 
 // errBroke: the flow that we were registered on is gone.
@@ -69,9 +74,12 @@ func (l *line) run(ctx context.Context) {
 	for {
 		granted, err := l.attempt(ctx)
 		if err == nil {
-			wait = backOff{}
 			l.agent.tell(Registered{Expires: granted})
+			since := time.Now()
 			err = l.stay(ctx, granted)
+			if err == nil || time.Since(since) >= proven {
+				wait = backOff{}
+			}
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -159,7 +167,7 @@ func (b *backOff) next(err error) time.Duration {
 	b.failures++
 	var asked *delayed
 	switch {
-	case errors.Is(err, errBroke):
+	case b.failures <= quickTries && errors.Is(err, errBroke):
 		return 1 + rand.N(soon)
 	case errors.As(err, &asked):
 		// The server's word counts, but all its phones had the same.
@@ -188,7 +196,7 @@ func refusal(res *sip.Response) error {
 	if !ok {
 		return err
 	}
-	return &delayed{err, min(after, longestRetryAfter)}
+	return &delayed{err, min(max(after, shortestRetryAfter), longestRetryAfter)}
 }
 
 // final tells whether trying again is useless until the user acts: a wrong
