@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -66,10 +67,21 @@ type stage struct {
 	agent  *sip.Agent
 	server *Server
 	heap   uint64
+
+	mu  sync.Mutex // guards: saw
+	saw []string   // what the user saw, in short
+}
+
+func (st *stage) see(what string) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if !slices.Contains(st.saw, what) {
+		st.saw = append(st.saw, what)
+	}
 }
 
 // put plays a script to a phone.
-func put(t *testing.T, x Script) {
+func put(t *testing.T, x Script) (saw []string) {
 	t.Helper()
 	n := simnet.New(simnet.Config{})
 	defer n.Close()
@@ -90,6 +102,28 @@ func put(t *testing.T, x Script) {
 		st.beCalled()
 	}
 	st.judge(n.Host("10.0.0.3"))
+	return st.saw
+}
+
+// asItIs spoils nothing.
+var asItIs = mutation{"as it is", func(m message) [][]byte { return [][]byte{m.bytes()} }}
+
+// What is spoilt works as long as it is not: else its scripts would show nothing.
+func TestHonest(t *testing.T) {
+	want := map[string]string{
+		"180": "answered", "183 with SDP": "answered", "200 to INVITE": "answered", "200 to BYE": "answered",
+		"302": "failed with 302", "486": "failed with 486", "401 to INVITE": "failed with 401",
+		"BYE within the call": "answered, ended by the server", "re-INVITE within the call": "answered, asked for a change",
+		"200 to REGISTER": "registered", "401 to REGISTER": "not registered", "423 to REGISTER": "not registered",
+		"an INVITE": "called",
+	}
+	for _, sc := range scenes() {
+		synctest.Test(t, func(t *testing.T) {
+			if saw := strings.Join(put(t, sc.spoilt(asItIs)), ", "); saw != want[sc.name] {
+				t.Errorf("%s: the user saw %q, want %q", sc.name, saw, want[sc.name])
+			}
+		})
+	}
 }
 
 // serve starts the server, and returns what ends it.
@@ -121,8 +155,12 @@ func (st *stage) serve(h *simnet.Host, serving *sync.WaitGroup) (stop func()) {
 func (st *stage) start(h *simnet.Host) {
 	cfg := sip.Config{Listen: []string{"udp:" + phoneAt}, Network: h}
 	if st.server.Script.Role == Registering {
+		transport := "udp"
+		if st.server.Script.Stream {
+			transport = "tcp"
+		}
 		cfg.Account = &sip.Account{
-			AOR: "sip:alice@example.org", Registrar: "sip:" + serverAt, Password: secret.Copy([]byte("wonderland")),
+			AOR: "sip:alice@example.org", Registrar: "sip:" + serverAt + ";transport=" + transport, Password: secret.Copy([]byte("wonderland")),
 		}
 	}
 	agent, err := sip.NewAgent(cfg)
@@ -185,10 +223,17 @@ func (st *stage) follow(c *sip.Call) {
 func (st *stage) hears(c *sip.Call, e sip.CallEvent) (answered bool) {
 	switch e := e.(type) {
 	case sip.Answered:
+		st.see("answered")
 		return true
+	case sip.Ended:
+		if e.ByPeer {
+			st.see("ended by the server")
+		}
 	case sip.Reoffered:
+		st.see("asked for a change")
 		_ = c.Refuse() // it may be over
 	case sip.Failed:
+		st.see(fmt.Sprint("failed with ", e.Code))
 		if e.Why == nil || e.Why.Error() == "" {
 			st.t.Errorf("it failed with code %d, and nobody says why", e.Code)
 		}
@@ -204,8 +249,10 @@ func (st *stage) register() {
 		case e := <-st.agent.Events():
 			switch e := e.(type) {
 			case sip.Registered:
+				st.see("registered")
 				said = true
 			case sip.RegistrationLost:
+				st.see("not registered")
 				said = true
 				if e.Why == nil || e.Why.Error() == "" {
 					st.t.Error("it is lost, and nobody says why")
@@ -228,6 +275,7 @@ func (st *stage) beCalled() {
 		select {
 		case e := <-st.agent.Events():
 			if in, ok := e.(sip.Incoming); ok {
+				st.see("called")
 				calls.Go(func() {
 					_ = in.Call.Answer([]byte(sdp)) // it may be over
 					st.follow(in.Call)

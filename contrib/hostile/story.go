@@ -53,7 +53,7 @@ func stories() []Script {
 // loops are answers that lead to the same question.
 func loops() []Script {
 	nonce := func(s *session, stale string) field {
-		return field{"WWW-Authenticate", fmt.Sprintf(`Digest realm="r", nonce="n%d", algorithm=MD5, qop="auth"%s`, s.seen["REGISTER"], stale)}
+		return field{"WWW-Authenticate", fmt.Sprintf(`Digest realm="r", nonce="n%d", algorithm=SHA-256, qop="auth"%s`, s.seen["REGISTER"], stale)}
 	}
 	return []Script{
 		always("a new challenge each time", Registering, "REGISTER", func(s *session, r Request) { s.tell(r.answer(401, "Unauthorized", nonce(s, ""))) }),

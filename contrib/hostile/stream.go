@@ -14,8 +14,26 @@ func streams() []Script {
 		script.Name, script.Stream = "stream: "+name, true
 		return script
 	}
+	onRegister := func(name string, f func(s *session, r Request)) Script {
+		script := always(name, Registering, "REGISTER", f)
+		script.Name, script.Stream = "stream: "+name, true
+		return script
+	}
 	ok := func(s *session, r Request) []byte { return r.answer(200, "OK", s.contact()).withSDP().bytes() }
 	return []Script{
+		onRegister("registered, and the end", func(s *session, r Request) {
+			s.tell(s.registered(r))
+			s.hangUp()
+		}),
+		onRegister("no answer, and the end", func(s *session, _ Request) { s.hangUp() }),
+		onRegister("half an answer, and the end", func(s *session, r Request) {
+			s.send(s.registered(r).bytes()[:100])
+			s.hangUp()
+		}),
+		onRegister("registered, and newlines for ever", func(s *session, r Request) {
+			s.tell(s.registered(r))
+			s.pour(300, bytes.Repeat([]byte("\r\n"), 2000))
+		}),
 		onInvite("200 a byte at a time", func(s *session, r Request) {
 			for _, b := range ok(s, r) {
 				s.send([]byte{b})
