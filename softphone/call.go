@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"karat/media"
+	"karat/media/dtlssrtp"
 	"karat/media/path"
 	"karat/sip"
 	"karat/sip/offer"
@@ -123,6 +124,12 @@ type call struct {
 	owing              bool // the caller was turned away and waits for its answer
 	silence            silence
 	figures            <-chan time.Time
+
+	// Of a call whose keys the provider may have.
+	sdes        bool // the other phone refused DTLS-SRTP: keys in the signalling
+	certificate dtlssrtp.Certificate
+	handshake   *dtlssrtp.Handshake
+	dtlsIn      chan []byte // datagrams of DTLS that came
 }
 
 func newCall(p *Phone, id string, outgoing bool) *call {
@@ -203,6 +210,8 @@ func (c *call) loop() {
 			c.hearKey(code)
 		case <-c.way:
 			c.beginKeys()
+		case r := <-c.shaken():
+			c.hearHandshake(r)
 		case <-timer.C:
 			c.advance()
 		case <-c.figures:

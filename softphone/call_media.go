@@ -18,6 +18,10 @@ func (c *call) closeMedia() {
 	if c.stream != nil {
 		c.stream.Stop()
 	}
+	if c.handshake != nil {
+		c.handshake.Close()
+		c.handshake = nil
+	}
 	if c.path != nil {
 		c.path.Close()
 	}
@@ -71,9 +75,12 @@ func (c *call) openMedia(local netip.Addr, force bool) error {
 	}
 	c.local = offer.Local{Address: p.Local(), ZRTPHash: c.session.HelloHash(), ICE: c.ownICE()}
 	if c.readable() {
-		c.local.Crypto = newCryptos()
+		if err := c.prepareReadable(); err != nil {
+			return err
+		}
+		c.dtlsIn = make(chan []byte, zrtpQueue)
 	}
-	p.Receive(c.receive(c.stream))
+	p.Receive(c.receive(c.stream, c.dtlsIn))
 	return nil
 }
 
@@ -93,7 +100,7 @@ func (c *call) openDevice() (device.Device, error) {
 }
 
 // receive sorts what arrives, on the path's goroutine.
-func (c *call) receive(stream *media.Stream) path.Handler {
+func (c *call) receive(stream *media.Stream, dtls chan<- []byte) path.Handler {
 	return func(class path.Class, fork path.Fork, from netip.AddrPort, b []byte) {
 		switch class {
 		case path.RTP:
@@ -103,7 +110,12 @@ func (c *call) receive(stream *media.Stream) path.Handler {
 			case c.zrtpIn <- datagram{fork, from, append([]byte(nil), b...)}:
 			default: // a flood; the peer retransmits
 			}
-		case path.Unknown, path.STUN, path.DTLS: // not spoken here
+		case path.DTLS: // dtls is nil where that is not spoken
+			select {
+			case dtls <- append([]byte(nil), b...):
+			default:
+			}
+		case path.Unknown, path.STUN: // not spoken here
 		}
 	}
 }
@@ -126,8 +138,12 @@ func (c *call) beginKeys() {
 	if c.started || c.session == nil {
 		return
 	}
-	if c.agreed.SDES != nil {
+	switch {
+	case c.agreed.SDES != nil:
 		c.takeReadableKeys()
+		return
+	case c.agreed.DTLS != nil:
+		c.shakeHands()
 		return
 	}
 	c.hello = time.Now()

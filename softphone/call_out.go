@@ -97,6 +97,9 @@ func (c *call) hearFailure(ev sip.Failed) {
 	case len(ev.Contacts) > 0 && c.redirections < maxRedirections && sip.CheckTarget(ev.Contacts[0]) == nil:
 		c.redirected(ev.Contacts[0])
 		return
+	case ev.Code == 488 && c.readable() && !c.sdes:
+		c.offerSDES()
+		return
 	case ev.Code == 488 || ev.Code == 415 || ev.Code == 606:
 		why := notPrivateAnswer
 		if c.readable() {

@@ -15,7 +15,7 @@ func describe(sdp []byte) (offer.Description, assay.MediaOffer) {
 	switch {
 	case err != nil || d.Audio < 0 || d.VoicePT < 0:
 		return d, assay.OfferNoAudio
-	case d.Profile == offer.DTLS:
+	case d.Profile == offer.DTLSSRTP:
 		return d, assay.OfferDTLS
 	case d.Profile == offer.SRTP:
 		return d, assay.OfferSDES

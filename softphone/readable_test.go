@@ -1,11 +1,14 @@
 package softphone_test
 
 import (
+	"net"
 	"strings"
 	"testing"
 	"time"
 
+	"karat/media/dtlssrtp"
 	"karat/media/path"
+	"karat/sip"
 	"karat/softphone"
 	"karat/softphone/assay"
 )
@@ -23,8 +26,9 @@ func (w *world) readers(bobs ...change) (alice, bob *user) {
 	return alice, bob
 }
 
-// A call that both users named as readable by the provider: SRTP with the keys of
-// the signalling, no ZRTP, and an assay that says what it is.
+// A call that both users named as readable by the provider: SRTP with keys by
+// DTLS-SRTP, or with those of the signalling where the other phone refuses that; no
+// ZRTP, and an assay that says what it is.
 func TestItem68_ReadableByTheProvider(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		alice, bob := w.readers(allowProvider)
@@ -46,7 +50,7 @@ func TestItem68_ReadableByTheProvider(t *testing.T) {
 				t.Errorf("%s is told that it is private", u.name)
 			}
 		}
-		if c := w.classes("10.0.0.1"); c[path.ZRTP] != 0 {
+		if c := w.classes("10.0.0.1"); c[path.ZRTP] != 0 || c[path.DTLS] < 2 {
 			t.Errorf("alice sent %v", c)
 		}
 		// Hold and resume keep the keys.
@@ -108,6 +112,48 @@ func TestItem53_ReadableNeedsTLS(t *testing.T) {
 			if strings.Contains(string(p.Data), "a=crypto") {
 				t.Fatal("keys left over signalling that is not encrypted")
 			}
+		}
+	})
+}
+
+// A phone that shows another certificate than the signalling announced is refused.
+func TestItem68_AnotherCertificate(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		alice, mallory := w.user("alice", "10.0.0.1"), w.stranger()
+		defer mallory.close()
+		alice.overTLS()
+		alice.start(allowProvider)
+		alice.dial("mallory")
+		first, ok := (<-mallory.agent.Events()).(sip.Incoming)
+		if !ok || !strings.Contains(string(first.Call.Offer()), "UDP/TLS/RTP/SAVP") || strings.Contains(string(first.Call.Offer()), "crypto") {
+			t.Fatalf("offered\n%s", first.Call.Offer())
+		}
+		first.Call.Answer(sdp("UDP/TLS/RTP/SAVP 96", dtlsLine, "a=setup:active"))
+		server, err := dtlssrtp.NewCertificate()
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := make(chan []byte, 64)
+		to := net.UDPAddrFromAddrPort(mediaAddress(t, first.Call.Offer()))
+		h := dtlssrtp.Start(dtlssrtp.Config{
+			Certificate: server, Fingerprints: []string{"sha-256 00"}, Active: true, In: in,
+			Send: func(b []byte) error { _, err := mallory.conn.WriteTo(b, to); return err },
+		})
+		go func() {
+			buf := make([]byte, 2048)
+			for {
+				n, _, err := mallory.conn.ReadFrom(buf)
+				if err != nil {
+					return
+				}
+				in <- append([]byte(nil), buf[:n]...)
+			}
+		}()
+		if e := expect[softphone.Ended](alice); e.Outcome != softphone.NotPrivate || saw[softphone.Talking](alice) {
+			t.Errorf("%+v", e)
+		}
+		h.Close()
+		for range first.Call.Events() {
 		}
 	})
 }

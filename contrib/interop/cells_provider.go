@@ -16,18 +16,20 @@ type readable struct {
 	karatCalls bool
 	peer       string // baresip or linphone
 	codec      string // the only one it speaks, as baresip names them; empty: Opus
+	dtls       bool   // DTLS-SRTP, else SDES
 }
 
 // providerCells are calls with phones that know no ZRTP.
 func providerCells() []cell {
 	var all []cell
 	for _, r := range []readable{
-		{true, "baresip", ""}, {false, "baresip", ""}, {true, "linphone", ""}, {false, "linphone", ""},
-		{true, "baresip", "G722/16000/1"}, {false, "baresip", "G722/16000/1"}, {true, "baresip", "PCMA/8000/1"}, {false, "baresip", "PCMU/8000/1"},
+		{true, "baresip", "", false}, {false, "baresip", "", false}, {true, "linphone", "", false}, {false, "linphone", "", false},
+		{true, "baresip", "G722/16000/1", false}, {false, "baresip", "G722/16000/1", false}, {true, "baresip", "PCMA/8000/1", false}, {false, "baresip", "PCMU/8000/1", false},
+		{true, "baresip", "", true}, {false, "baresip", "", true}, {true, "linphone", "", true}, {false, "linphone", "", true},
 	} {
-		name := fmt.Sprintf("provider/karat-%s/sdes", r.peer)
+		name := fmt.Sprintf("provider/karat-%s/%s", r.peer, r.keys())
 		if !r.karatCalls {
-			name = fmt.Sprintf("provider/%s-karat/sdes", r.peer)
+			name = fmt.Sprintf("provider/%s-karat/%s", r.peer, r.keys())
 		}
 		proves, items := "", []int{53, 68}
 		if codec, _, other := strings.Cut(r.codec, "/"); other {
@@ -36,11 +38,19 @@ func providerCells() []cell {
 		}
 		all = append(all, cell{
 			name:   name,
-			proves: proves + "with --allow provider both are heard over SRTP with keys of the signalling, no ZRTP is sent, the assay says that the provider can listen, and Karat exits 3",
+			proves: proves + "with --allow provider both are heard over SRTP with keys of the signalling, or by its fingerprints, no ZRTP is sent, the assay says that the provider can listen, and Karat exits 3",
 			limit:  callLimit, karat: true, items: items, run: r.run,
 		})
 	}
 	return all
+}
+
+// keys is how they are agreed on.
+func (r readable) keys() string {
+	if r.dtls {
+		return "dtls"
+	}
+	return "sdes"
 }
 
 // talker is the other phone.
@@ -103,7 +113,7 @@ func (r readable) talk(ctx context.Context, b *bench, proxy *lab.Kamailio, like 
 // startPeer starts the other phone; begin makes it speak once the call is up.
 func (r readable) startPeer(ctx context.Context, b *bench, proxy *lab.Kamailio, user, speech string) (talker, func() error, error) {
 	if r.peer == "baresip" {
-		p, err := b.StartBaresip(ctx, lab.BaresipConfig{User: user, MediaEncryption: "srtp-mand", Codec: r.codec, Proxy: proxy, Transport: "udp", Speech: speech})
+		p, err := b.StartBaresip(ctx, lab.BaresipConfig{User: user, MediaEncryption: map[bool]string{false: "srtp-mand", true: "dtls_srtp"}[r.dtls], Codec: r.codec, Proxy: proxy, Transport: "udp", Speech: speech})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -111,7 +121,7 @@ func (r readable) startPeer(ctx context.Context, b *bench, proxy *lab.Kamailio, 
 		b.servers = append(b.servers, p.ControlPort)
 		return p, func() error { return nil }, nil
 	}
-	p, err := b.newLinphone(ctx, lab.LinphoneConfig{User: user, Encryption: "srtp", Mandatory: true, Proxy: proxy, Transport: "tls"})
+	p, err := b.newLinphone(ctx, lab.LinphoneConfig{User: user, Encryption: map[bool]string{false: "srtp", true: "dtls"}[r.dtls], Mandatory: true, Proxy: proxy, Transport: "tls"})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -147,7 +157,7 @@ func (readable) judgeAssay(call *lab.KaratCall) error {
 }
 
 // judgeWire: encrypted voice, and no ZRTP beside it.
-func (readable) judgeWire(b *bench) error {
+func (r readable) judgeWire(b *bench) error {
 	packets, err := b.stopWire()
 	if err != nil {
 		return err
@@ -156,8 +166,12 @@ func (readable) judgeWire(b *bench) error {
 	if err != nil {
 		return err
 	}
+	allowed := []wiretap.Class{wiretap.SIP, wiretap.KeepAlive, wiretap.RTP, wiretap.RTCP}
+	if r.dtls {
+		allowed = append(allowed, wiretap.DTLS)
+	}
 	return errors.Join(
-		wiretap.Only(sent, wiretap.SIP, wiretap.KeepAlive, wiretap.RTP, wiretap.RTCP),
+		wiretap.Only(sent, allowed...),
 		wiretap.LooksEncrypted(wiretap.Of(sent, wiretap.RTP)),
 	)
 }

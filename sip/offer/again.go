@@ -13,8 +13,12 @@ func Reoffer(theirs Description, l Local) []byte {
 	if theirs.ICE != nil {
 		s.ice = l.ICE
 	}
-	if theirs.Profile == SRTP {
+	switch theirs.Profile {
+	case SRTP:
 		s.crypto = l.Crypto
+	case DTLSSRTP:
+		s.fingerprint, s.setup = l.Fingerprint, setupEither
+	case RTP, Other:
 	}
 	if theirs.EventPT >= 0 {
 		s.events = []event{{theirs.EventPT, theirs.EventRate}}

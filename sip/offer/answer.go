@@ -45,6 +45,14 @@ func Answer(offer Description, l Local) ([]byte, Negotiated, error) {
 		}
 		s.crypto, n.SDES = []Crypto{ours}, sdes(theirs, ours)
 	}
+	if offer.Profile == DTLSSRTP {
+		role, ok := answeredSetup(offer.Setup)
+		if !ok || len(offer.Fingerprints) == 0 {
+			return nil, Negotiated{}, ErrSuite
+		}
+		s.fingerprint, s.setup = l.Fingerprint, role
+		n.DTLS = &DTLS{Fingerprints: offer.Fingerprints, Active: role == setupActive}
+	}
 	return write(l, offer.answers(s.media(l))), n, nil
 }
 
@@ -79,8 +87,16 @@ func accept(l Local, answer Description, index int, voices []Voice) (Negotiated,
 		return Negotiated{}, ErrNoAudio
 	}
 	n, err := answer.negotiated(l, voices)
-	if err != nil || answer.Profile != SRTP {
+	switch {
+	case err != nil:
 		return n, err
+	case answer.Profile == DTLSSRTP:
+		if n.DTLS = answer.agreedDTLS(); n.DTLS == nil {
+			return Negotiated{}, ErrSuite
+		}
+		return n, nil
+	case answer.Profile != SRTP:
+		return n, nil
 	}
 	theirs, ours, ok := answer.accepted(l)
 	if !ok {
@@ -95,8 +111,7 @@ func (d Description) usable(l Local) error {
 	if d.Audio < 0 || d.Audio >= len(d.Media) {
 		return ErrNoAudio
 	}
-	readable := d.Profile == SRTP && len(l.Crypto) > 0 // as the user allowed
-	if err := d.Profile.notPrivate(); err != nil && !readable {
+	if err := d.Profile.notPrivate(); err != nil && !l.readable(d.Profile) {
 		return err
 	}
 	if d.VoicePT < 0 {

@@ -42,7 +42,7 @@ func (p Profile) notPrivate() error {
 		return nil
 	case SRTP:
 		return ErrSDES
-	case DTLS:
+	case DTLSSRTP:
 		return ErrDTLS
 	case Other:
 		return ErrNoAudio

@@ -176,9 +176,9 @@ func TestItem53_ProfilesAreNotMistaken(t *testing.T) {
 		{"RTP/AVPF", []string{dtls}, RTP},
 		{"RTP/SAVP", []string{sdes}, SRTP},
 		{"RTP/SAVP", []string{sdes, "a=zrtp-hash:" + hashA}, SRTP},
-		{"RTP/SAVPF", []string{dtls, "a=zrtp-hash:" + hashA}, DTLS},
+		{"RTP/SAVPF", []string{dtls, "a=zrtp-hash:" + hashA}, DTLSSRTP},
 		{"RTP/SAVP", nil, SRTP},
-		{"UDP/TLS/RTP/SAVPF", []string{dtls}, DTLS},
+		{"UDP/TLS/RTP/SAVPF", []string{dtls}, DTLSSRTP},
 	} {
 		lines := append([]string{"m=audio 4 " + c.protocol + " 96", opus}, c.lines...)
 		if d := mustParse(t, describing(lines...)); d.Profile != c.want {

@@ -25,9 +25,9 @@
 //	a=zrtp-hash:1.10 <64 hex digits>
 //	a=sendrecv
 //
-// It refuses streams whose keys travel in the signalling (SDES, unless
-// Local.Crypto says that this call may) or are made with whoever relays it
-// (DTLS-SRTP), as ErrNotPrivate; whether ZRTP then
+// It refuses streams whose keys travel in the signalling (SDES) or are made with
+// whoever relays it (DTLS-SRTP), as ErrNotPrivate, unless Local.Crypto or
+// Local.Fingerprint says that this call may; whether ZRTP then
 // succeeds over plain RTP/AVP is not known here.
 //
 // It does NOT do video, trickled candidates, bundling,
@@ -55,6 +55,9 @@ type Local struct {
 	// Crypto is not empty in a call whose keys the provider may read, because the
 	// user said so: RTP/SAVP with a=crypto in place of RTP/AVP with a=zrtp-hash.
 	Crypto []Crypto
+	// Fingerprint, of a certificate for this call, takes the place of Crypto where
+	// DTLS brings the keys (UDP/TLS/RTP/SAVP), in such a call.
+	Fingerprint string
 }
 
 // Direction of a stream, from the point of view of who wrote it.
@@ -73,10 +76,10 @@ type Profile int
 
 // The profiles told apart.
 const (
-	RTP   Profile = iota // RTP/AVP, RTP/AVPF: carries ZRTP, or nothing private
-	SRTP                 // RTP/SAVP, RTP/SAVPF with a=crypto: keys readable by the provider
-	DTLS                 // UDP/TLS/RTP/SAVP(F), or RTP/SAVP(F) with a=fingerprint only
-	Other                // anything else
+	RTP      Profile = iota // RTP/AVP, RTP/AVPF: carries ZRTP, or nothing private
+	SRTP                    // RTP/SAVP, RTP/SAVPF with a=crypto: keys readable by the provider
+	DTLSSRTP                // UDP/TLS/RTP/SAVP(F), or RTP/SAVP(F) with a=fingerprint only
+	Other                   // anything else
 )
 
 // Description is what the peer's SDP says about the one audio stream we use.
@@ -89,6 +92,9 @@ type Description struct {
 	Crypto, Fingerprint bool
 	// Cryptos are those a=crypto lines that can be used.
 	Cryptos []Crypto
+	// Fingerprints are the values of the a=fingerprint lines, Setup that of a=setup.
+	Fingerprints []string
+	Setup        string
 	// ZRTPHashes are the values of all a=zrtp-hash lines, media level before
 	// session level.
 	ZRTPHashes []string
@@ -140,7 +146,8 @@ type Negotiated struct {
 	EventRate          int // its clock
 	RTCPMux            bool
 	ICE                *ICE  // the peer's; nil: packets go to Remote without checks
-	SDES               *SDES // keys from the signalling; nil: ZRTP's
+	SDES               *SDES // keys from the signalling; nil: none
+	DTLS               *DTLS // fingerprints from the signalling; nil: none
 	Send, Receive      bool  // from the direction attributes
 	RemoteZRTPHashes   []string
 	// PTime is what the peer would like its packets to last, 10 to 60 ms; 20

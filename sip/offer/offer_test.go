@@ -193,7 +193,7 @@ func TestReadings(t *testing.T) {
 		"port with a count":      {describing("m=audio 4000/2 RTP/AVP 96", opus), func(d Description) bool { return d.Address.Port() == 4000 }},
 		"ICE is ignored":         {describing(line, opus, "a=ice-ufrag:x", "a=candidate:1 1 UDP 1 192.0.2.77 9 typ host"), func(d Description) bool { return d.Address.String() == "192.0.2.9:4000" }},
 		"crypto beside AVP":      {describing(line, opus, "a=crypto:1 X inline:y", "a=fingerprint:sha-256 00"), func(d Description) bool { return d.Profile == RTP && d.Crypto && d.Fingerprint }},
-		"session fingerprint":    {strings.Replace(describing("m=audio 4 RTP/SAVPF 96", opus), "t=0 0", "t=0 0\r\na=fingerprint:sha-256 00", 1), func(d Description) bool { return d.Profile == DTLS }},
+		"session fingerprint":    {strings.Replace(describing("m=audio 4 RTP/SAVPF 96", opus), "t=0 0", "t=0 0\r\na=fingerprint:sha-256 00", 1), func(d Description) bool { return d.Profile == DTLSSRTP }},
 		"rtcp-mux":               {describing(line, opus, "a=rtcp-mux"), func(d Description) bool { return d.RTCPMux }},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -86,6 +86,7 @@ func describe(s *sdp.SessionDescription, m *sdp.MediaDescription, line Media) De
 	}
 	_, d.RTCPMux = m.Attribute("rtcp-mux")
 	d.Cryptos = cryptos(m)
+	d.Fingerprints, d.Setup = fingerprints(s, m), setup(s, m)
 	d.ICE, d.ICEMismatch = iceOf(s, m, d.Address)
 	d.Profile = profile(line.Protocol, d.Crypto, d.Fingerprint, len(d.ZRTPHashes) > 0)
 	d.formats(m.Attributes, line.Formats)
@@ -113,14 +114,14 @@ func profile(protocol string, crypto, fingerprint, zrtp bool) Profile {
 	case "RTP/SAVP", "RTP/SAVPF":
 		switch {
 		case fingerprint && !crypto:
-			return DTLS
+			return DTLSSRTP
 		case zrtp && !crypto:
 			return RTP
 		}
 		return SRTP
 	case "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF", "TCP/TLS/RTP/SAVP", "TCP/TLS/RTP/SAVPF",
 		"TCP/DTLS/RTP/SAVP", "TCP/DTLS/RTP/SAVPF":
-		return DTLS
+		return DTLSSRTP
 	default:
 		return Other
 	}

@@ -25,14 +25,16 @@ const (
 
 // stream is what our audio line says.
 type stream struct {
-	voices    []Voice
-	events    []event
-	protocol  string
-	rtcpMux   bool
-	crypto    []Crypto
-	ice       *ICE
-	mismatch  bool // the peer's candidates were rewritten
-	direction Direction
+	voices   []Voice
+	events   []event
+	protocol string
+	rtcpMux  bool
+	crypto   []Crypto
+	// fingerprint and setup are empty where DTLS brings no keys.
+	fingerprint, setup string
+	ice                *ICE
+	mismatch           bool // the peer's candidates were rewritten
+	direction          Direction
 }
 
 // event is a payload type of telephone-event, at one clock rate.
@@ -48,7 +50,13 @@ func Offer(l Local) []byte {
 	if len(l.Crypto) > 0 {
 		protocol = "RTP/SAVP" // RFC 4568, Section 6.1; some refuse a=crypto in RTP/AVP
 	}
+	if l.Fingerprint != "" {
+		protocol = "UDP/TLS/RTP/SAVP" // RFC 5764, Section 8
+	}
 	s := stream{crypto: l.Crypto, voices: ourVoices, events: ourEvents, protocol: protocol, rtcpMux: true, ice: l.ICE, direction: l.Direction}
+	if l.Fingerprint != "" {
+		s.crypto, s.fingerprint, s.setup = nil, l.Fingerprint, setupEither
+	}
 	return write(l, []*sdp.MediaDescription{s.media(l)})
 }
 
@@ -88,7 +96,11 @@ func (s stream) media(l Local) *sdp.MediaDescription {
 	for _, c := range s.crypto {
 		m.WithValueAttribute("crypto", c.String())
 	}
-	if l.ZRTPHash != "" && len(s.crypto) == 0 {
+	if s.fingerprint != "" {
+		m.WithValueAttribute("fingerprint", s.fingerprint)
+		m.WithValueAttribute("setup", s.setup)
+	}
+	if l.ZRTPHash != "" && len(s.crypto) == 0 && s.fingerprint == "" {
 		m.WithValueAttribute("zrtp-hash", l.ZRTPHash)
 	}
 	return m.WithPropertyAttribute(s.direction.String())

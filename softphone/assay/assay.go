@@ -136,7 +136,8 @@ type Facts struct {
 	// UserAgent: requests name a program, because the provider demands it.
 	// Anonymous: the call does not say who calls.
 	UserAgent, Anonymous bool
-	// ProviderKeys: the keys came through the signalling (SDES), and are in use.
+	// ProviderKeys: the keys (SDES), or what vouches for them (DTLS-SRTP), came through
+	// the signalling, and are in use.
 	ProviderKeys bool
 	// Direct: a call without a provider.
 	Direct bool

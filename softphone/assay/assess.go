@@ -28,7 +28,10 @@ func private(f Facts) bool {
 }
 
 func assessDefault(f Facts) Finding {
-	if f.ProviderKeys {
+	switch {
+	case f.ProviderKeys && f.Offer == OfferDTLS:
+		return Finding{Default, Broken, "You allowed it for this call: the fingerprints of its keys went through the providers, so they, and whoever can make them, could sit between and listen."}
+	case f.ProviderKeys:
 		return Finding{Default, Broken, "You allowed it for this call: its keys went through the providers, so they, and whoever can make them, can listen."}
 	}
 	if x, found := worstFor(f, Default); found {

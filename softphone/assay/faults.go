@@ -54,6 +54,7 @@ var faults = []fault{
 	{
 		promise: Participants,
 		present: offers(OfferDTLS),
+		offer:   OfferDTLS,
 		why:     fixed("The other phone takes only keys whose fingerprints the providers vouch for (DTLS-SRTP), and they could exchange them: ask the other to turn on ZRTP, or to use a phone that has it."),
 	},
 	{

@@ -4,7 +4,8 @@ package assay
 type Policy struct {
 	RequireVerified bool
 	// AllowProvider: the user said of this call that the provider may listen
-	// (--allow provider). It takes keys from the signalling, and nothing worse.
+	// (--allow provider). It takes keys, or fingerprints of keys, from the signalling,
+	// and nothing worse.
 	AllowProvider bool
 }
 
@@ -42,7 +43,7 @@ type Decision struct {
 // what Check allows, Assess finds private. The one exception is a call that the
 // user named as readable by the provider.
 func (p Policy) Check(f Facts) Decision {
-	if p.AllowProvider && f.Offer == OfferSDES {
+	if p.AllowProvider && (f.Offer == OfferSDES || f.Offer == OfferDTLS) {
 		return checkReadable(f)
 	}
 	if x, found := decisive(f); found {
@@ -66,7 +67,7 @@ func (p Policy) Check(f Facts) Decision {
 // provider is not readable by everyone: what fetches the keys must be encrypted.
 func checkReadable(f Facts) Decision {
 	for _, x := range faults {
-		if x.offer != OfferSDES && x.present(f) {
+		if x.offer != f.Offer && x.present(f) {
 			return Decision{Refuse, x.why(f)}
 		}
 	}

@@ -1,6 +1,9 @@
 package assay
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // TestItem68_OnlyAsTheUserSaid: keys of the signalling open the microphone in a
 // call that was named so, over encrypted signalling, and in no other; and no
@@ -14,7 +17,8 @@ func TestItem68_OnlyAsTheUserSaid(t *testing.T) {
 		"not said":            func(_ *Facts, p *Policy) { p.AllowProvider = false },
 		"signalling in clear": func(f *Facts, _ *Policy) { f.SignallingTLS = false },
 		"no keys":             func(f *Facts, _ *Policy) { f.ProviderKeys = false },
-		"DTLS":                func(f *Facts, _ *Policy) { f.Offer = OfferDTLS },
+		"no sound":            func(f *Facts, _ *Policy) { f.Offer = OfferNoAudio },
+		"a failed handshake":  func(f *Facts, _ *Policy) { f.ZRTPFailed = "no" },
 		"plain":               func(f *Facts, _ *Policy) { f.Offer = OfferRTP },
 		"voice before keys":   func(f *Facts, _ *Policy) { f.VoiceBeforeSecure = 1 },
 	} {
@@ -26,6 +30,14 @@ func TestItem68_OnlyAsTheUserSaid(t *testing.T) {
 		if Assess(f).Private {
 			t.Errorf("%s: said to be private", name)
 		}
+	}
+	dtls := good
+	dtls.Offer = OfferDTLS
+	if d := (Policy{AllowProvider: true}).Check(dtls); d.Action != Allow || Assess(dtls).Private {
+		t.Errorf("DTLS-SRTP: %v", d)
+	}
+	if f := Assess(dtls).Finding(Default); f.Verdict != Broken || !strings.Contains(f.Why, "sit between") {
+		t.Errorf("%+v", f)
 	}
 	for _, p := range []Promise{Default, Participants, Unforged} {
 		if got := Assess(good).Finding(p); got.Verdict != Broken {

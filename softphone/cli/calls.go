@@ -84,8 +84,9 @@ way could stand in between.
 Exit 0 does not prove that the person you meant was at the other end; only the
 compared code does. It does not hide that the call took place.
 
---allow provider makes a call whose keys go through the providers (SDES), who can
-listen. It ends with 3, for it is not private, and the assay says so.
+--allow provider makes a call whose keys the providers vouch for (DTLS-SRTP) or even
+carry (SDES, with phones that have nothing better), so that they can listen. It ends
+with 3, for it is not private, and the assay says so.
 
 ` + whileItRuns
 }

@@ -166,6 +166,15 @@ func (c *call) assayed(r assay.Report) {
 	}
 }
 
+// knownBroken: the assay found that the call is not private.
+func (c *call) knownBroken() bool {
+	if c.report == nil {
+		return false
+	}
+	_, bad := broken(*c.report)
+	return bad
+}
+
 func (c *call) missed(ev softphone.VoiceMissing) {
 	c.missing = ""
 	if !ev.Back {
@@ -241,6 +250,8 @@ func (c *call) stage() Stage {
 		return Talking
 	case c.secure != nil:
 		return Secured
+	case c.talking && c.knownBroken(): // as the user allowed, and the assay says
+		return Talking
 	case c.answered:
 		return Agreeing
 	case c.incoming:
