@@ -207,6 +207,7 @@ type KaratEvent struct {
 	Why          string    `json:"why"`
 	Seconds      float64   `json:"seconds"`
 	Phone        string    `json:"phone"`
+	Probably     string    `json:"probably"`
 	Promises     []struct {
 		ID      string `json:"id"`
 		Verdict string `json:"verdict"`

@@ -114,3 +114,30 @@ func TestStreamsHaveServers(t *testing.T) {
 		t.Error("a connection to an unknown server was not found")
 	}
 }
+
+func TestRepeated(t *testing.T) {
+	value := bytes.Repeat([]byte{7}, 12)
+	hello := func(zid []byte) []byte {
+		return append(append(zrtpMessage("Hello"), zid...), 0, 0, 0, 0)
+	}
+	with := func(payloads ...[]byte) []Packet {
+		s := &script{}
+		for _, p := range payloads {
+			s.send(here, there, p)
+		}
+		return s.packets
+	}
+	first, second := with(hello(value)), with(hello([]byte("another ZID.")), hello(value))
+	others := with(hello([]byte("of strangers")))
+	if got := Repeated([][]Packet{first, second}, others); len(got) == 0 {
+		t.Error("a ZID that comes in two calls is not found")
+	}
+	if got := Repeated([][]Packet{first, with(hello([]byte("another ZID.")))}, others); len(got) != 0 {
+		t.Errorf("what all calls have is taken for a link: %q", got)
+	}
+	hash := bytes.Repeat([]byte("0f"), 32)
+	sip := append([]byte("INVITE sip:a SIP/2.0\r\n\r\na=zrtp-hash:1.10 "), hash...)
+	if got := Repeated([][]Packet{with(sip), with(sip)}, nil); len(got) != 1 {
+		t.Errorf("a hash that comes in two calls: %q", got)
+	}
+}
