@@ -4,7 +4,7 @@
 // RTP is RFC 3550, SRTP RFC 3711 (AES_CM) and RFC 6188 (AES-256), Opus in RTP
 // RFC 7587, RTCP on the same port RFC 5761. Keys come from outside as plain
 // values; this package agrees on none, and sends nothing without them. It
-// signals nothing, and it never sends in the clear.
+// signals nothing, and sends in the clear only what is given to ArmClear.
 //
 // What is sent does not depend on what is said: packets leave on absolute ticks,
 // 5 ms after their encoding began, however long it took, and a muted microphone

@@ -30,6 +30,7 @@ const (
 type receiver struct {
 	mu      sync.Mutex // guards what follows
 	ctx     *srtp.Context
+	clear   bool // nothing is proven: ArmClear
 	params  Parameters
 	fork    path.Fork
 	latched netip.AddrPort // the last address that proved genuine
@@ -61,6 +62,12 @@ func (r *receiver) arm(ctx *srtp.Context, p Parameters, self uint32, clock repor
 	r.self, r.clock = self, clock
 }
 
+func (r *receiver) inClear() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.clear = true
+}
+
 func (r *receiver) renegotiate(p Parameters) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -79,7 +86,7 @@ func (r *receiver) start(fork path.Fork) (netip.AddrPort, bool) {
 func (r *receiver) disarm() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.ctx = nil
+	r.ctx, r.clear = nil, false
 	r.buffer.Reset()
 	r.repairs.Wipe()
 	clear(r.opened[:])
@@ -178,6 +185,8 @@ func (s *Stream) count(v verdict) {
 // open decrypts a datagram and uses it. The caller holds mu.
 func (r *receiver) open(now time.Time, b []byte) verdict {
 	switch {
+	case r.clear:
+		return r.openClear(now, b)
 	case r.ctx == nil:
 		return verdict{outcome: early}
 	case isRTCP(b):
@@ -197,6 +206,17 @@ func (r *receiver) open(now time.Time, b []byte) verdict {
 		return verdict{outcome: ignored}
 	}
 	return r.takeVoice(now)
+}
+
+// openClear uses a packet that nothing proves: its address is not followed. The
+// caller holds mu.
+func (r *receiver) openClear(now time.Time, b []byte) verdict {
+	if isRTCP(b) || len(b) > maxOpened || r.packet.Unmarshal(b) != nil || !r.sources.room(r.packet.SSRC) {
+		return verdict{outcome: ignored}
+	}
+	v := r.takeVoice(now)
+	v.newest = false
+	return v
 }
 
 // isRTCP tells RTCP from RTP on one port.

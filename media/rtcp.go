@@ -79,7 +79,7 @@ func (s *Stream) reportDue(tick int64) *rtcp.ReceptionReport {
 	}
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
-	if !s.in.params.RTCPMux || s.in.source.received == 0 {
+	if s.in.clear || !s.in.params.RTCPMux || s.in.source.received == 0 {
 		return nil
 	}
 	r := s.in.source.report(time.Now())

@@ -22,6 +22,7 @@ type sealer struct {
 	count  uint64 // of packets sealed
 	header rtp.Header
 	codec  Codec
+	clear  bool // nothing is sealed: ArmClear
 	parsed rtp.Header
 	plain  [rtpHeader + maxPayload]byte
 	sealed [rtpHeader + maxPayload + maxTag]byte
@@ -71,6 +72,9 @@ func (s *sealer) seal(n int) ([]byte, error) {
 	s.count++
 	if _, err := s.header.MarshalTo(s.plain[:rtpHeader]); err != nil {
 		return nil, fmt.Errorf("media: write the RTP header: %w", err)
+	}
+	if s.clear {
+		return s.plain[:rtpHeader+n], nil
 	}
 	b, err := s.ctx.EncryptRTP(s.sealed[:0], s.plain[:rtpHeader+n], &s.parsed)
 	if err != nil {

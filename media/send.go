@@ -145,6 +145,12 @@ func (o *sender) arm(ctx *srtp.Context, ssrc uint32, p Parameters, reports repor
 	o.eventPT, o.eventRate = p.EventPT, p.EventRate
 }
 
+func (o *sender) inClear() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.seal.clear = true
+}
+
 func (o *sender) press(codes []byte) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -206,7 +212,7 @@ func (o *sender) stop() {
 func (o *sender) disarm() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.seal.ctx = nil
+	o.seal.ctx, o.seal.clear = nil, false
 	o.ready, o.next = encoded{}, encoded{}
 	clear(o.earlier[:])
 	clear(o.repair[:])

@@ -116,6 +116,28 @@ func (s *Stream) ArmReceive(k Keys, p Parameters) error {
 	return nil
 }
 
+// ArmClear takes the place of ArmReceive in a call that its user allowed to be heard
+// by everyone on the way: nothing is encrypted, nothing that comes is proven, and no
+// reports are sent.
+func (s *Stream) ArmClear(p Parameters) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.stopped:
+		return ErrStopped
+	case s.armed:
+		return ErrArmed
+	}
+	s.armed = true
+	reports := newReporter(s.out.clock)
+	s.out.arm(nil, s.cfg.SSRC, p, reports)
+	s.out.inClear()
+	s.in.arm(nil, p, s.cfg.SSRC, reports)
+	s.in.inClear()
+	s.wg.Go(s.player)
+	return nil
+}
+
 // Start begins to send to the fork, with the keys that were armed: room tone
 // while the microphone is muted, as it is until SetMuted(false).
 func (s *Stream) Start(fork path.Fork) error {

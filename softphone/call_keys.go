@@ -91,6 +91,7 @@ func (c *call) hearKeys(ev zrtp.Event) {
 		c.becomeSecure(ev)
 	case zrtp.Silent:
 		c.facts.NoHello = true
+		c.goClear()
 		c.decideVoice()
 	case zrtp.Failed:
 		c.keysFailed(ev)

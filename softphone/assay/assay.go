@@ -139,6 +139,9 @@ type Facts struct {
 	// ProviderKeys: the keys (SDES), or what vouches for them (DTLS-SRTP), came through
 	// the signalling, and are in use.
 	ProviderKeys bool
+	// InClear: the voice is not encrypted, because the user allowed it and the other
+	// phone agrees on no keys.
+	InClear bool
 	// Direct: a call without a provider.
 	Direct bool
 }

@@ -29,6 +29,8 @@ func private(f Facts) bool {
 
 func assessDefault(f Facts) Finding {
 	switch {
+	case f.InClear:
+		return Finding{Default, Broken, "You allowed it for this call: nothing is encrypted, and everyone on the way can listen to it, record it and change it."}
 	case f.ProviderKeys && f.Offer == OfferDTLS:
 		return Finding{Default, Broken, "You allowed it for this call: the fingerprints of its keys went through the providers, so they, and whoever can make them, could sit between and listen."}
 	case f.ProviderKeys:
@@ -112,6 +114,9 @@ func whyNotForever(f Facts) string {
 }
 
 func assessUnforged(f Facts) Finding {
+	if f.InClear {
+		return Finding{Unforged, Broken, "Nothing proves where the voice comes from: everyone on the way can alter or forge what is said."}
+	}
 	if f.ProviderKeys {
 		return Finding{Unforged, Broken, "The providers have the keys, so they could alter or forge what is said; others on the way could not."}
 	}

@@ -7,6 +7,9 @@ type Policy struct {
 	// (--allow provider). It takes keys, or fingerprints of keys, from the signalling,
 	// and nothing worse.
 	AllowProvider bool
+	// AllowClear: the user said of this call that everyone on the way may listen
+	// (--allow clear). Keys are asked for all the same.
+	AllowClear bool
 }
 
 // Action is what a Decision asks for.
@@ -46,6 +49,9 @@ func (p Policy) Check(f Facts) Decision {
 	if p.AllowProvider && (f.Offer == OfferSDES || f.Offer == OfferDTLS) {
 		return checkReadable(f)
 	}
+	if p.MayClear(f) && f.InClear {
+		return Decision{Action: Allow}
+	}
 	if x, found := decisive(f); found {
 		if x.clearable && !p.unverified(f) {
 			return Decision{Wait, x.why(f)}
@@ -61,6 +67,18 @@ func (p Policy) Check(f Facts) Decision {
 		return Decision{Refuse, "Only verified people may be talked to (--require-verified), and the code was never compared with this phone: call once without that demand and compare it."}
 	}
 	return Decision{Action: Allow}
+}
+
+// MayClear tells whether the voice may go without encryption: the user allowed it, and
+// the other phone stayed silent when asked for keys that it had not announced. What
+// was announced and does not come, somebody holds up.
+func (p Policy) MayClear(f Facts) bool {
+	if !p.AllowClear || p.RequireVerified || f.Offer != OfferRTP || !f.NoHello || f.HashSignalled || f.Secure {
+		return false
+	}
+	f.NoHello = false
+	_, found := worst(f)
+	return !found
 }
 
 // checkReadable decides about a call whose keys the provider has. Readable by the

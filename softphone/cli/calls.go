@@ -18,15 +18,10 @@ type callOptions struct {
 	Allow           string `help:"For this one call, allow what you know is not private." placeholder:"provider|clear"`
 }
 
-// errAllow is honest about what is not there.
-var errAllow = errors.New("--allow clear is not built yet: Karat makes no call that everyone on the way could hear")
-
 func (o callOptions) check() error {
 	switch o.Allow {
-	case "", "provider":
+	case "", "provider", "clear":
 		return nil
-	case "clear":
-		return usageError{errAllow}
 	}
 	return usageError{fmt.Errorf("--allow takes provider or clear, not %q", o.Allow)}
 }
@@ -36,7 +31,7 @@ func (e *env) phoneConfig(o callOptions, s *store.Store) softphone.Config {
 	cfg := softphone.Config{
 		Store: s, Account: o.Account, Listen: e.flags.Listen,
 		Microphone: settings.Microphone, Speaker: settings.Speaker,
-		Policy: assay.Policy{RequireVerified: o.RequireVerified, AllowProvider: o.Allow == "provider"}, DigitsInSignalling: o.DTMFInfo,
+		Policy: assay.Policy{RequireVerified: o.RequireVerified, AllowProvider: o.Allow == "provider", AllowClear: o.Allow == "clear"}, DigitsInSignalling: o.DTMFInfo,
 		Logger: e.log,
 	}
 	if e.flags.Mic != "" {
@@ -86,7 +81,9 @@ compared code does. It does not hide that the call took place.
 
 --allow provider makes a call whose keys the providers vouch for (DTLS-SRTP) or even
 carry (SDES, with phones that have nothing better), so that they can listen. It ends
-with 3, for it is not private, and the assay says so.
+with 3, for it is not private, and the assay says so. --allow clear asks for keys as
+ever, and talks without any encryption to a phone that knows none: everyone on the way
+hears it. It ends with 3, too.
 
 ` + whileItRuns
 }
