@@ -77,6 +77,7 @@ type call struct {
 	// anonymous: the call does not say who calls; nothing that other calls have may
 	// be in it.
 	anonymous bool
+	help      bool     // an emergency: nobody waits for keys
 	zid       [12]byte // shown to the other phone
 	peer      string   // what the other end is called; nobody has checked it
 	sip       *sip.Call

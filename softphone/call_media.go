@@ -145,6 +145,9 @@ func (c *call) beginKeys() {
 	case c.agreed.DTLS != nil:
 		c.shakeHands()
 		return
+	case c.help:
+		c.speakAtOnce()
+		return
 	}
 	c.hello = time.Now()
 	c.session.Start(c.hello)

@@ -93,3 +93,32 @@ func TestItem54_ClearOnlyAsTheUserSaid(t *testing.T) {
 		})
 	}
 }
+
+// In an emergency nobody waits for keys: the voice is open as soon as the call is.
+func TestEmergencyWaitsForNoKeys(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		alice := w.user("alice", "10.0.0.1")
+		account, _ := alice.store.Account("sip:alice@example.org")
+		account.EmergencyClear = true
+		if err := alice.store.SetAccount(account); err != nil {
+			t.Fatal(err)
+		}
+		help := w.user("112", "10.0.0.2")
+		help.start(auto)
+		alice.start(allowClear)
+		alice.dial("112")
+		expect[softphone.Answered](alice)
+		began := time.Now()
+		expect[softphone.Talking](alice)
+		if d := time.Since(began); d > 10*time.Millisecond {
+			t.Errorf("the voice was open after %v", d)
+		}
+		if c := w.classes("10.0.0.1"); c[path.ZRTP] != 0 || lastAssay(alice).Private {
+			t.Errorf("sent %v", c)
+		}
+		alice.phone.Hangup(alice.call)
+		if e := expect[softphone.Ended](alice); e.Outcome != softphone.NotPrivate {
+			t.Errorf("%+v", e)
+		}
+	})
+}

@@ -7,8 +7,18 @@ import (
 )
 
 // ErrEmergency: emergency services take plain calls only, and need to know where
-// the caller is; Karat makes private calls, and hides that.
-var ErrEmergency = errors.New("emergency services cannot be called with Karat: they take no private calls, and it cannot tell them where you are; use any other phone, now")
+// the caller is; Karat makes private calls, and hides that. Who wants it all the same
+// says so of the account, and again of the call.
+var ErrEmergency = errors.New("emergency services cannot be called privately, and Karat cannot tell them where you are: use any other phone, now (an account added with --emergency clear calls them with --allow clear, so that everyone on the way hears it)")
+
+// emergencyWords are for whoever calls for help.
+const emergencyWords = "You call for help, without encryption and under your own name. Say where you are: this phone does not tell it."
+
+// mayCallHelp tells whether the user allowed emergency calls of the account, and said
+// of this one call that it may go in the clear.
+func (p *Phone) mayCallHelp() bool {
+	return p.account != nil && p.account.EmergencyClear && p.cfg.Policy.AllowClear
+}
 
 // emergencyNumbers are those of the services that most countries have.
 var emergencyNumbers = []string{"112", "911", "999", "000", "110", "111", "113", "114", "115", "117", "118", "119", "122", "123", "190", "192", "193", "997", "998"}

@@ -306,7 +306,8 @@ func drain(sc *sip.Call) {
 // Call calls target and returns the call's id at once; everything else comes as
 // events.
 func (p *Phone) Call(target string) (string, error) {
-	if emergency(target) {
+	help := emergency(target)
+	if help && !p.mayCallHelp() {
 		return "", ErrEmergency
 	}
 	c, err := p.addCall(true)
@@ -314,6 +315,9 @@ func (p *Phone) Call(target string) (string, error) {
 		return "", err
 	}
 	c.peer = target
+	if help {
+		c.callForHelp()
+	}
 	p.run(c, c.dial)
 	return c.id, nil
 }

@@ -205,3 +205,46 @@ func TestEmergencyNumbers(t *testing.T) {
 		expect[softphone.Dialing](alice)
 	})
 }
+
+// An emergency number is called where the account allows it and the user says so of
+// the call: at once and in the clear, under one's own name, in words. Either alone is
+// not enough.
+func TestEmergencyCallInTheClear(t *testing.T) {
+	for _, tc := range []struct{ account, call bool }{{true, true}, {true, false}, {false, true}} {
+		inWorld(t, func(t *testing.T, w *world) {
+			alice, mallory := w.user("alice", "10.0.0.1"), w.stranger()
+			defer mallory.close()
+			account, _ := alice.store.Account("sip:alice@example.org")
+			account.EmergencyClear, account.Anonymous = tc.account, true
+			if err := alice.store.SetAccount(account); err != nil {
+				t.Fatal(err)
+			}
+			alice.start(func(c *softphone.Config) { c.Policy.AllowClear = tc.call })
+			id, err := alice.phone.Call("sip:112@example.org")
+			if !tc.account || !tc.call {
+				if !errors.Is(err, softphone.ErrEmergency) {
+					t.Errorf("%+v: %v", tc, err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			alice.call = id
+			for {
+				if n := expect[softphone.Notice](alice); strings.Contains(n.Text, "Say where you are") {
+					break
+				}
+			}
+			expect[softphone.Dialing](alice)
+			if e := expect[softphone.Ended](alice); e.Outcome == softphone.Private { // nobody has that number here
+				t.Errorf("%+v", e)
+			}
+			for _, p := range w.sentBy("10.0.0.1") {
+				if text := string(p.Data); strings.HasPrefix(text, "INVITE ") && !strings.Contains(text, "From: <sip:alice@example.org>") {
+					t.Errorf("it does not say who calls:\n%s", text)
+				}
+			}
+		})
+	}
+}

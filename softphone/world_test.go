@@ -68,7 +68,7 @@ func inWorldAt(t *testing.T, now time.Time, f func(t *testing.T, w *world)) {
 		w.proxy = registrar.New(registrar.Config{
 			Domain: "example.org", TLS: &tls.Config{Certificates: []tls.Certificate{certificate}},
 			Users: map[string]secret.Bytes{
-				"alice": secret.Copy([]byte("a-pw")), "bob": secret.Copy([]byte("b-pw")), "mallory": secret.Copy([]byte("m-pw")),
+				"alice": secret.Copy([]byte("a-pw")), "bob": secret.Copy([]byte("b-pw")), "mallory": secret.Copy([]byte("m-pw")), "112": secret.Copy([]byte("1-pw")),
 			},
 		})
 		streams, err := provider.Listen(t.Context(), "tcp", providerAddr+":5060")

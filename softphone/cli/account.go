@@ -36,6 +36,7 @@ type accountAdd struct {
 
 	UserAgent string `help:"What requests call the program, for providers that demand a name. Everyone on the way reads it. Shown in the assay." placeholder:"NAME"`
 	Anonymous bool   `help:"Do not say who calls, and ask the provider not to, in all calls of this account."`
+	Emergency string `help:"What becomes of emergency numbers: clear calls them, with --allow clear, in a call that everyone on the way could hear." placeholder:"clear"`
 
 	Relay             string `help:"A TURN server to carry the voice of this account, over udp, tcp or tls." placeholder:"turn:host:port?transport=tls"`
 	RelayUser         string `help:"The name to log in with at the relay, if not the account's."`
@@ -47,7 +48,10 @@ type accountAdd struct {
 // Run adds the account. Nothing is sent: the next command that needs the
 // account finds out whether the provider takes it.
 func (c *accountAdd) Run(e *env) error {
-	account := store.Account{AOR: c.AOR, Registrar: c.Registrar, AuthUser: c.AuthUser, ContactUser: c.ContactUser, WeakDigest: c.WeakDigest, UserAgent: c.UserAgent, Anonymous: c.Anonymous}
+	account := store.Account{AOR: c.AOR, Registrar: c.Registrar, AuthUser: c.AuthUser, ContactUser: c.ContactUser, WeakDigest: c.WeakDigest, UserAgent: c.UserAgent, Anonymous: c.Anonymous, EmergencyClear: c.Emergency == "clear"}
+	if c.Emergency != "" && c.Emergency != "clear" {
+		return usageError{fmt.Errorf("--emergency takes clear, not %q", c.Emergency)}
+	}
 	if err := sip.CheckAccount(sip.Account{AOR: c.AOR, Registrar: c.Registrar, ContactUser: c.ContactUser, UserAgent: c.UserAgent}); err != nil {
 		return usageError{err}
 	}
@@ -155,7 +159,7 @@ func (accountList) Run(e *env) error {
 	return e.withStore(func(s *store.Store) error {
 		for _, a := range s.Accounts() {
 			if e.flags.JSON {
-				e.object(map[string]any{"aor": a.AOR, "registrar": a.Registrar, "auth_user": a.AuthUser, "pinned": a.TLS.Pinned, "fingerprint": fingerprint(a), "relay": a.Relay.URL, "relay_only": a.Relay.Only, "stun": a.STUN, "user_agent": a.UserAgent, "anonymous": a.Anonymous})
+				e.object(map[string]any{"aor": a.AOR, "registrar": a.Registrar, "auth_user": a.AuthUser, "pinned": a.TLS.Pinned, "fingerprint": fingerprint(a), "relay": a.Relay.URL, "relay_only": a.Relay.Only, "stun": a.STUN, "user_agent": a.UserAgent, "anonymous": a.Anonymous, "emergency_clear": a.EmergencyClear})
 				continue
 			}
 			e.say("%s", strings.TrimSpace(a.AOR+"  "+a.Registrar))

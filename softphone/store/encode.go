@@ -14,7 +14,7 @@ import (
 
 // insideVersion counts the changes of the format below. Any change of a field,
 // an added one too, makes a new version.
-const insideVersion = 6 // 2: relays; 3: weak digests; 4: User-Agent, anonymous; 5: certificates, pins; 6: request keys
+const insideVersion = 6 // 2: relays; 3: weak digests; 4: User-Agent, anonymous, emergency; 5: certificates, pins; 6: request keys
 
 // The types of the inside. They are apart from those of the API, so that the
 // file does not change when the API does; byte strings are base64 (JSON's way
@@ -43,6 +43,7 @@ type (
 		STUN        string     `json:"stun,omitempty"`
 		UserAgent   string     `json:"user_agent,omitempty"`
 		Anonymous   bool       `json:"anonymous,omitempty"`
+		Emergency   bool       `json:"emergency_clear,omitempty"`
 	}
 	tlsJSON struct {
 		Certificate []byte `json:"certificate,omitempty"`
@@ -152,7 +153,7 @@ func accountToJSON(a Account) accountJSON {
 		AOR: a.AOR, Registrar: a.Registrar, AuthUser: a.AuthUser,
 		Password: a.Password.Expose(), CA: a.CA, ZID: a.ZID[:], ContactUser: a.ContactUser, WeakDigest: a.WeakDigest,
 		TLS: tlsToJSON(a.TLS), Relay: relayToJSON(a.Relay), STUN: a.STUN,
-		UserAgent: a.UserAgent, Anonymous: a.Anonymous,
+		UserAgent: a.UserAgent, Anonymous: a.Anonymous, Emergency: a.EmergencyClear,
 	}
 }
 
@@ -162,7 +163,7 @@ func accountFromJSON(j accountJSON) (Account, error) {
 		AOR: j.AOR, Registrar: j.Registrar, AuthUser: j.AuthUser,
 		Password: secret.Own(j.Password), CA: j.CA, ZID: zid, ContactUser: j.ContactUser, WeakDigest: j.WeakDigest,
 		TLS: tlsFromJSON(j.TLS), Relay: relayFromJSON(j.Relay), STUN: j.STUN,
-		UserAgent: j.UserAgent, Anonymous: j.Anonymous,
+		UserAgent: j.UserAgent, Anonymous: j.Anonymous, EmergencyClear: j.Emergency,
 	}, err
 }
 

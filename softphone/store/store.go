@@ -78,6 +78,9 @@ type Account struct {
 	// empty: nothing. Anonymous: calls do not say who calls.
 	UserAgent string
 	Anonymous bool
+	// EmergencyClear: emergency numbers may be called through this account, in a
+	// call that everyone on the way could hear, if the user says so each time.
+	EmergencyClear bool
 }
 
 // TLS is by what an account and its server know each other over TLS, beyond
