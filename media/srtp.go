@@ -23,8 +23,12 @@ func newContext(key, salt secret.Bytes, tagBits int) (*srtp.Context, error) {
 	if wiped(key) || wiped(salt) {
 		return nil, fmt.Errorf("%w: they were wiped", ErrKeys)
 	}
-	ctx, err := srtp.CreateContext(key.Expose(), salt.Expose(), profile,
-		srtp.SRTPReplayProtection(replayWindow), srtp.SRTCPReplayProtection(replayWindow))
+	var ctx *srtp.Context
+	// pion/srtp keeps session keys that it does not let us clear.
+	secret.Do(func() {
+		ctx, err = srtp.CreateContext(key.Expose(), salt.Expose(), profile,
+			srtp.SRTPReplayProtection(replayWindow), srtp.SRTCPReplayProtection(replayWindow))
+	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrKeys, err)
 	}

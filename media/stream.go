@@ -209,8 +209,8 @@ func (s *Stream) Close() error {
 	s.wg.Wait()
 	s.out.disarm()
 	s.in.disarm()
-	// pion/srtp holds copies of the session keys that it does not let us clear;
-	// they go with the garbage.
+	// pion/srtp holds session keys that it does not let us clear; they go with the
+	// garbage (see TestMemory).
 	s.keys.Wipe()
 	return err
 }

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Runs every fuzz target for a while (FUZZTIME, 10s each unless set), one after
 # the other: go test -fuzz takes one target at a time. It goes on after a
-# failure, and names the failed ones at the end.
+# failure, and names the failed ones at the end. Go calls a target hung after ten
+# seconds of the wall clock: also when the whole process was stopped for so long.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 fuzztime=${FUZZTIME:-10s}

@@ -237,6 +237,16 @@ func (s suite) sum(parts ...[]byte) []byte {
 	return h.Sum(nil)
 }
 
+// secretSum hashes what nobody may know.
+func (s suite) secretSum(parts ...[]byte) []byte {
+	h := s.newHash()
+	defer scrub(h)
+	for _, part := range parts {
+		h.Write(part)
+	}
+	return h.Sum(nil)
+}
+
 // keyLen is the length of the cipher's key in octets.
 func (s suite) keyLen() int {
 	if s.cipher == wire.AES3 {

@@ -57,7 +57,5 @@ func isSealed(msg []byte, key [32]byte) bool {
 }
 
 func messageMAC(msg []byte, key [32]byte) []byte {
-	mac := hmac.New(sha256.New, key[:])
-	mac.Write(msg[:len(msg)-macLen])
-	return mac.Sum(nil)[:macLen]
+	return macOnce(sha256.New, key[:], msg[:len(msg)-macLen])[:macLen]
 }

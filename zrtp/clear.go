@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"karat/internal/secret"
 	"karat/zrtp/wire"
 )
 
@@ -115,7 +116,7 @@ func (s *Session) GoSecure(now time.Time) error {
 		return ErrNoSessionKey
 	}
 	s.x = exchange{suite: s.key.suite.multistream()}
-	shielded(func() {
+	secret.Do(func() {
 		err := s.commit(now)
 		if err != nil {
 			s.state = stateCommit // from which it can fail

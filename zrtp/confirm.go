@@ -52,9 +52,7 @@ func (s *Session) verified() bool { return s.memory.verified && s.x.matched.pres
 //
 // RFC 6189, Section 4.6: confirm_mac = MAC(mackey, encrypted part)
 func (s *Session) confirmMAC(key secret.Bytes, encrypted []byte) (sum [macLen]byte) {
-	mac := hmac.New(s.x.suite.newHash, key.Expose())
-	mac.Write(encrypted)
-	copy(sum[:], mac.Sum(nil))
+	copy(sum[:], macOnce(s.x.suite.newHash, key.Expose(), encrypted))
 	return sum
 }
 

@@ -1,7 +1,6 @@
 package zrtp
 
 import (
-	"crypto/hkdf"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/binary"
@@ -60,8 +59,7 @@ func (d dhkem) encapsulate(rand io.Reader, publicKey []byte) ([]byte, secret.Byt
 	if err != nil {
 		return nil, secret.Bytes{}, err
 	}
-	shared, err := d.extractAndExpand(dh, ephemeral.public(), publicKey)
-	return ephemeral.public(), shared, err
+	return ephemeral.public(), d.extractAndExpand(dh, ephemeral.public(), publicKey), nil
 }
 
 // decapsulate is Decap(enc, skR).
@@ -70,32 +68,25 @@ func (k dhkemKey) decapsulate(ciphertext []byte) (secret.Bytes, error) {
 	if err != nil {
 		return secret.Bytes{}, err
 	}
-	return k.extractAndExpand(dh, ciphertext, k.public())
+	return k.extractAndExpand(dh, ciphertext, k.public()), nil
 }
 
 // extractAndExpand computes the shared secret, and wipes dh.
 //
 // RFC 9180, Section 4.1: eae_prk = LabeledExtract("", "eae_prk", dh);
 // shared_secret = LabeledExpand(eae_prk, "shared_secret", kem_context, Nsecret).
-func (d dhkem) extractAndExpand(dh secret.Bytes, enc, publicKey []byte) (secret.Bytes, error) {
+func (d dhkem) extractAndExpand(dh secret.Bytes, enc, publicKey []byte) secret.Bytes {
 	defer dh.Wipe()
 	const version = "HPKE-v1"
 	suiteID := binary.BigEndian.AppendUint16([]byte("KEM"), d.id)
-	labeledIKM := append([]byte(version), suiteID...)
-	labeledIKM = append(labeledIKM, "eae_prk"...)
-	labeledIKM = append(labeledIKM, dh.Expose()...)
-	defer clear(labeledIKM)
-	prk, err := hkdf.Extract(d.newHash, labeledIKM, nil)
-	if err != nil {
-		return secret.Bytes{}, err
-	}
+	// RFC 5869, Section 2.2: PRK = HMAC-Hash(salt, IKM)
+	prk := macOnce(d.newHash, nil, []byte(version), suiteID, []byte("eae_prk"), dh.Expose())
 	defer clear(prk)
 	labeledInfo := binary.BigEndian.AppendUint16(nil, uint16(d.secret))
 	labeledInfo = append(labeledInfo, version...)
 	labeledInfo = append(labeledInfo, suiteID...)
 	labeledInfo = append(labeledInfo, "shared_secret"...)
-	labeledInfo = append(labeledInfo, enc...)
-	labeledInfo = append(labeledInfo, publicKey...)
-	shared, err := hkdf.Expand(d.newHash, prk, string(labeledInfo), d.secret)
-	return secret.Own(shared), err
+	// RFC 5869, Section 2.3: T(1) = HMAC-Hash(PRK, T(0) | info | 0x01). Nsecret is
+	// as long as the hash, so that there is one.
+	return secret.Own(macOnce(d.newHash, prk, labeledInfo, enc, publicKey, []byte{1}))
 }

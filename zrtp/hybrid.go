@@ -1,7 +1,6 @@
 package zrtp
 
 import (
-	"crypto/hmac"
 	"hash"
 	"io"
 	"slices"
@@ -73,9 +72,7 @@ func (h hybrid) combine(ciphertext []byte, shared ...secret.Bytes) secret.Bytes 
 }
 
 func (h hybrid) hmac(key, message []byte) []byte {
-	mac := hmac.New(h.newHash, key)
-	mac.Write(message)
-	return mac.Sum(nil)
+	return macOnce(h.newHash, key, message)
 }
 
 func (k hybridKey) public() []byte {

@@ -1,9 +1,7 @@
 package zrtp
 
 import (
-	"crypto/hmac"
 	"encoding/binary"
-	"hash"
 	"slices"
 
 	"karat/internal/secret"
@@ -40,7 +38,7 @@ func (s suite) bindsInitiator() bool { return s.keyAgreement == wire.X2M2 }
 // ZIDi || ZIDr || total_hash || len(s1) || s1 || len(s2) || s2 || len(s3) || s3)
 func (a agreement) s0() secret.Bytes {
 	length := func(s secret.Bytes) []byte { return binary.BigEndian.AppendUint32(nil, uint32(s.Len())) }
-	return secret.Own(a.suite.sum(
+	return secret.Own(a.suite.secretSum(
 		[]byte{0, 0, 0, 1},
 		a.dhResult.Expose(),
 		[]byte("ZRTP-HMAC-KDF"),
@@ -56,7 +54,7 @@ func (a agreement) s0() secret.Bytes {
 type kdf struct {
 	suite   suite
 	s0      secret.Bytes
-	mac     hash.Hash // HMAC keyed with s0: begun once, as it is needed eleven times
+	mac     keyedMAC // keyed with s0
 	context []byte
 	input   []byte // room for what is hashed
 }
@@ -67,7 +65,20 @@ func (a agreement) kdf() kdf {
 
 // newKDF owns the key: s0, or what an s0 is derived from.
 func newKDF(s suite, key secret.Bytes, context []byte) kdf {
-	return kdf{s, key, hmac.New(s.newHash, key.Expose()), context, make([]byte, 0, 256)}
+	return kdf{s, key, newMAC(s.newHash, key.Expose()), context, make([]byte, 0, 256)}
+}
+
+// deriveOnce computes one key from another, and leaves that as it is.
+func deriveOnce(s suite, key secret.Bytes, context []byte, label string, size int) secret.Bytes {
+	k := newKDF(s, key, context)
+	defer k.mac.wipe()
+	return k.derive(label, size)
+}
+
+// wipe ends the life of what keys are derived from.
+func (k kdf) wipe() {
+	k.s0.Wipe()
+	k.mac.wipe()
 }
 
 // kdfContext is what every derivation of an exchange is bound to.
@@ -85,14 +96,12 @@ func (k kdf) derive(label string, size int) secret.Bytes { return k.deriveFor(la
 
 // deriveFor computes one key with more in its context.
 func (k kdf) deriveFor(label string, more []byte, size int) secret.Bytes {
-	k.mac.Reset()
 	input := append(k.input[:0], 0, 0, 0, 1)
 	input = append(input, label...)
 	input = append(input, 0)
 	input = append(input, k.context...)
 	input = append(input, more...)
-	k.mac.Write(binary.BigEndian.AppendUint32(input, uint32(8*size)))
-	out := k.mac.Sum(nil)
+	out := k.mac.sum(binary.BigEndian.AppendUint32(input, uint32(8*size)))
 	clear(out[size:])
 	return secret.Own(out[:size:size])
 }
@@ -130,7 +139,7 @@ type sideKeys struct {
 // schedule derives everything and wipes s0. The sashash comes last: of all
 // results it is the one that HMAC may leave behind on the stack without harm.
 func (k kdf) schedule(wantSession bool) *keySchedule {
-	defer k.s0.Wipe()
+	defer k.wipe()
 	keys := &keySchedule{
 		initiator: k.side("Initiator"),
 		responder: k.side("Responder"),
@@ -154,7 +163,7 @@ func (k kdf) request(helloHashes []byte) secret.Bytes {
 
 // streamSchedule derives what Multistream mode has: only the keys of a stream.
 func (k kdf) streamSchedule() *keySchedule {
-	defer k.s0.Wipe()
+	defer k.wipe()
 	return &keySchedule{initiator: k.side("Initiator"), responder: k.side("Responder")}
 }
 

@@ -71,14 +71,14 @@ func (k *SessionKey) spend(nonce [nonceLen]byte) bool {
 // it, as they are for all of the session.
 func (k *SessionKey) replace() {
 	if k.present() {
-		k.value = k.deriveOnce("New ZRTP Session", k.suite.hashLen())
+		k.value = k.consume("New ZRTP Session", k.suite.hashLen())
 	}
 }
 
-// deriveOnce derives from ZRTPSess, outside of any stream, and wipes it.
-func (k *SessionKey) deriveOnce(label string, size int) secret.Bytes {
+// consume derives from ZRTPSess, outside of any stream, and wipes it.
+func (k *SessionKey) consume(label string, size int) secret.Bytes {
 	defer k.value.Wipe()
-	return newKDF(k.suite, k.value, kdfContext(k.initiator, k.responder, nil)).derive(label, size)
+	return deriveOnce(k.suite, k.value, kdfContext(k.initiator, k.responder, nil), label, size)
 }
 
 // newSessionKey is what the exchange leaves for further streams.
@@ -126,7 +126,7 @@ func (s *Session) Join(now time.Time, key *SessionKey) error {
 	}
 	s.key = key
 	if s.state == stateHelloACK {
-		shielded(func() { s.handle(now, s.commitFurther(now)) })
+		secret.Do(func() { s.handle(now, s.commitFurther(now)) })
 	}
 	return nil
 }
@@ -261,7 +261,7 @@ func (s *Session) answerCommit(now time.Time) (state, error) {
 // negotiated hash length)
 func (s *Session) deriveStream() {
 	context := s.nonceContext()
-	s0 := newKDF(s.x.suite, s.key.value, context).derive("ZRTP MSK", s.x.suite.hashLen())
+	s0 := deriveOnce(s.x.suite, s.key.value, context, "ZRTP MSK", s.x.suite.hashLen())
 	s.x.keys.wipe()
 	s.x.keys = newKDF(s.x.suite, s0, context).streamSchedule()
 }

@@ -59,6 +59,7 @@ func (s *Session) choose() suite {
 // || auxsecret || len(pbxsecret) || pbxsecret)
 func presharedKey(s suite, rs1, aux, pbx secret.Bytes) secret.Bytes {
 	h := s.newHash()
+	defer scrub(h)
 	for _, part := range []secret.Bytes{rs1, aux, pbx} {
 		var length [4]byte
 		binary.BigEndian.PutUint32(length[:], uint32(part.Len()))
@@ -140,7 +141,7 @@ func (s *Session) derivePreshared(key secret.Bytes) {
 	defer key.Wipe()
 	s.x.matched = s.memory.rs1
 	context := s.nonceContext()
-	s0 := newKDF(s.x.suite, key, context).derive("ZRTP PSK", s.x.suite.hashLen())
+	s0 := deriveOnce(s.x.suite, key, context, "ZRTP PSK", s.x.suite.hashLen())
 	s.x.keys.wipe()
 	s.x.keys = newKDF(s.x.suite, s0, context).schedule(s.wantsSession())
 }

@@ -128,7 +128,7 @@ func (s *Session) offerEnrolment() {
 	if !s.x.confirmed.Enrollment || !s.peer.hello.MiTM {
 		return
 	}
-	s.enrolment = s.newSessionKey().deriveOnce("Trusted MiTM key", pbxSecretLen)
+	s.enrolment = s.newSessionKey().consume("Trusted MiTM key", pbxSecretLen)
 	s.emit(Enrolment{PBX: ZID(s.peer.hello.ZID)})
 }
 

@@ -46,11 +46,7 @@ func (r retainedSecret) id(x idInput, label string) (id [idLen]byte) {
 	if !r.idKey.Present() {
 		return secretID(x.suite, r.value, []byte(label))
 	}
-	mac := hmac.New(sha256.New, r.idKey.Expose())
-	mac.Write([]byte("rsID" + label))
-	mac.Write(x.h3i[:])
-	mac.Write(x.h3r[:])
-	copy(id[:], mac.Sum(nil))
+	copy(id[:], macOnce(sha256.New, r.idKey.Expose(), []byte("rsID"+label), x.h3i[:], x.h3r[:]))
 	return id
 }
 
@@ -69,9 +65,7 @@ func (x idInput) h3(label string) []byte {
 }
 
 func secretID(s suite, value secret.Bytes, key []byte) (id [idLen]byte) {
-	mac := hmac.New(s.newHash, value.Expose())
-	mac.Write(key)
-	copy(id[:], mac.Sum(nil))
+	copy(id[:], macOnce(s.newHash, value.Expose(), key))
 	return id
 }
 

@@ -160,7 +160,7 @@ func (s *Session) Receive(now time.Time, pkt []byte) {
 	if f, ok := p.Fragment(); ok {
 		p.Message = s.reassemble(now, f)
 	}
-	shielded(func() { s.receive(now, p.SSRC, p.Message) })
+	secret.Do(func() { s.receive(now, p.SSRC, p.Message) })
 }
 
 // reassemble returns the message that a fragment completes; nil if none. Nobody

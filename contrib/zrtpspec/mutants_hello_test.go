@@ -98,8 +98,8 @@ var helloMutants = []mutant{
 	{
 		rule:  "which half of a MAC is sent",
 		file:  "zrtp/chain.go",
-		old:   "mac.Sum(nil)[:macLen]",
-		new:   "mac.Sum(nil)[24:]",
+		old:   "msg[:len(msg)-macLen])[:macLen]",
+		new:   "msg[:len(msg)-macLen])[24:]",
 		cases: []string{"8.1.1/6", "9/1", "5.1.2.2/1"},
 	},
 	{

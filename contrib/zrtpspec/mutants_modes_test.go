@@ -91,8 +91,8 @@ var modesMutants = []mutant{
 	{
 		rule:  "ZRTPSess is replaced",
 		file:  "zrtp/multistream.go",
-		old:   `k.deriveOnce("New ZRTP Session"`,
-		new:   `k.deriveOnce("ZRTP Session Key"`,
+		old:   `k.consume("New ZRTP Session"`,
+		new:   `k.consume("ZRTP Session Key"`,
 		cases: []string{"4.7.2.1/2"},
 	},
 }

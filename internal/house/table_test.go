@@ -22,6 +22,7 @@ var table = []row{
 	{room: "internal/secret"},
 	{room: "internal/simnet"},
 	{room: "internal/house"},
+	{room: "internal/residue", imports: []string{"internal/secret"}},
 	{room: "testdata/..."},
 
 	{room: "zrtp/...", imports: []string{"zrtp/...", "internal/secret"}, pure: true},
@@ -97,7 +98,7 @@ var table = []row{
 }
 
 // forTests are rooms that all tests may use.
-var forTests = []string{"internal/simnet", "testdata/..."}
+var forTests = []string{"internal/simnet", "internal/residue", "testdata/..."}
 
 // displays are libraries that need one.
 var displays = []string{"fyne.io/...", "github.com/go-gl/...", "gioui.org/..."}
@@ -113,7 +114,7 @@ var walls = []wall{
 	{[]string{"sip/..."}, []string{"zrtp/...", "media/...", "softphone/..."}, "only the phone hands values between sip, zrtp and media"},
 	{[]string{"zrtp/..."}, []string{"sip/...", "media/...", "softphone/..."}, "only the phone hands values between sip, zrtp and media"},
 	{[]string{"media/..."}, []string{"sip/...", "zrtp/...", "softphone/..."}, "only the phone hands values between sip, zrtp and media"},
-	{[]string{"internal/secret", "internal/simnet"}, []string{"sip/...", "zrtp/...", "media/...", "softphone/..."}, "all rooms stand on it"},
+	{[]string{"internal/secret", "internal/simnet", "internal/residue"}, []string{"sip/...", "zrtp/...", "media/...", "softphone/..."}, "all rooms stand on it"},
 	{[]string{"softphone/assay", "softphone/control", "softphone/store"}, []string{"sip/...", "zrtp/...", "media/..."}, "it knows facts, not where they come from"},
 	{[]string{"contrib/zrtpspec/...", "!contrib/zrtpspec", "!contrib/zrtpspec/karat"}, []string{"zrtp", "softphone/..."}, "the tester has a key schedule of its own"},
 	{[]string{"...", "!contrib/...", "!cmd/karat"}, []string{"contrib/..."}, "contrib is not part of the phone"},
