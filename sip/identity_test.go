@@ -93,15 +93,15 @@ func TestItem48_PreferredIdentity(t *testing.T) {
 		f := newFlow(tc.kind, 1, netip.AddrPort{}, netip.AddrPort{})
 		f.account = tc.account
 		var l dialog.Local
-		got := ""
+		var got strings.Builder
 		for _, field := range a.anonymous(f, &l) {
-			got += field.Name + ": " + field.Value
+			got.WriteString(field.Name + ": " + field.Value)
 		}
 		if tc.want != "" {
 			tc.want = "P-Preferred-Identity: " + tc.want
 		}
-		if got != tc.want || l.URI != "sip:anonymous@anonymous.invalid" {
-			t.Errorf("%v, account %v: %q, %+v", tc.kind, tc.account, got, l)
+		if got.String() != tc.want || l.URI != "sip:anonymous@anonymous.invalid" {
+			t.Errorf("%v, account %v: %q, %+v", tc.kind, tc.account, got.String(), l)
 		}
 	}
 }

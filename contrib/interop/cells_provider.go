@@ -23,9 +23,18 @@ type readable struct {
 func providerCells() []cell {
 	var all []cell
 	for _, r := range []readable{
-		{true, "baresip", "", false}, {false, "baresip", "", false}, {true, "linphone", "", false}, {false, "linphone", "", false},
-		{true, "baresip", "G722/16000/1", false}, {false, "baresip", "G722/16000/1", false}, {true, "baresip", "PCMA/8000/1", false}, {false, "baresip", "PCMU/8000/1", false},
-		{true, "baresip", "", true}, {false, "baresip", "", true}, {true, "linphone", "", true}, {false, "linphone", "", true},
+		{true, "baresip", "", false},
+		{false, "baresip", "", false},
+		{true, "linphone", "", false},
+		{false, "linphone", "", false},
+		{true, "baresip", "G722/16000/1", false},
+		{false, "baresip", "G722/16000/1", false},
+		{true, "baresip", "PCMA/8000/1", false},
+		{false, "baresip", "PCMU/8000/1", false},
+		{true, "baresip", "", true},
+		{false, "baresip", "", true},
+		{true, "linphone", "", true},
+		{false, "linphone", "", true},
 	} {
 		name := fmt.Sprintf("provider/karat-%s/%s", r.peer, r.keys())
 		if !r.karatCalls {

@@ -38,6 +38,8 @@ import (
 const (
 	// patience is how long the handshake may take: several retransmissions.
 	patience = 20 * time.Second
+	// maxDatagram is what a datagram of a call holds.
+	maxDatagram = 1500
 	// label of the exporter (RFC 5764, Section 4.2).
 	label = "EXTRACTOR-dtls_srtp"
 	// validFor bounds the certificate's life around now; nobody looks at it, and it
@@ -178,37 +180,41 @@ func (h *Handshake) run(ctx context.Context, cfg Config) {
 	if err == nil {
 		// The association stays, to answer a peer whose last flight was lost; nothing
 		// that comes in it is for us.
-		var nothing [1]byte
+		unread := make([]byte, maxDatagram)
 		for {
-			if _, err := conn.Read(nothing[:]); err != nil && !errors.Is(err, errTooLong) {
+			if _, err := conn.Read(unread); err != nil {
 				break
 			}
+			clear(unread)
 		}
 	}
 	_ = conn.Close()
 }
 
-// errTooLong: what came does not fit; it is not read anyway.
-var errTooLong = errors.New("dtlssrtp: data that nobody reads")
-
 // open makes the association's end. RFC 5764, Section 4.2: both sides show a
-// certificate; RFC 7627: the extended master secret is demanded.
+// certificate.
 func open(conn *datagrams, cfg Config, verify func([][]byte, [][]*x509.Certificate) error) (*dtls.Conn, error) {
-	config := &dtls.Config{
-		Certificates: []tls.Certificate{cfg.Certificate.tls},
-		// Some phones name authorities that they would like, and none of them is ours.
-		GetClientCertificate:   func(*dtls.CertificateRequestInfo) (*tls.Certificate, error) { return &cfg.Certificate.tls, nil },
-		InsecureSkipVerify:     true, // the fingerprint is what is verified
-		VerifyPeerCertificate:  verify,
-		ClientAuth:             dtls.RequireAnyClientCert,
-		ExtendedMasterSecret:   dtls.RequestExtendedMasterSecret,
-		SRTPProtectionProfiles: profiles(),
-		LoggerFactory:          silent{},
+	// Some phones name authorities that they would like, and none of them is ours.
+	ours := func(*dtls.CertificateRequestInfo) (*tls.Certificate, error) { return &cfg.Certificate.tls, nil }
+	common := []dtls.Option{
+		dtls.WithCertificates(cfg.Certificate.tls), dtls.WithGetClientCertificate(ours),
+		dtls.WithInsecureSkipVerify(true), // the fingerprint is what is verified
+		dtls.WithVerifyPeerCertificate(verify),
+		dtls.WithExtendedMasterSecret(dtls.RequestExtendedMasterSecret),
+		dtls.WithSRTPProtectionProfiles(profiles()...), dtls.WithLoggerFactory(silent{}),
 	}
 	if cfg.Active {
-		return dtls.Client(conn, conn.RemoteAddr(), config)
+		var all []dtls.ClientOption
+		for _, o := range common {
+			all = append(all, o)
+		}
+		return dtls.ClientWithOptions(conn, conn.RemoteAddr(), all...)
 	}
-	return dtls.Server(conn, conn.RemoteAddr(), config)
+	all := []dtls.ServerOption{dtls.WithClientAuth(dtls.RequireAnyClientCert)}
+	for _, o := range common {
+		all = append(all, o)
+	}
+	return dtls.ServerWithOptions(conn, conn.RemoteAddr(), all...)
 }
 
 // profile of SRTP, and the lengths of its keys and salts in bytes.
