@@ -123,6 +123,7 @@ type vectorCase struct {
 	name, about string
 	algorithms  Algorithms
 	known       bool // the two share a retained secret
+	aux, pbx    bool // and these
 	announced   bool // of the other end's Hello another one was announced to a
 	// fault changes all messages of a type on their way, as their sender could; nil:
 	// there is none. code is what the other end says of it.
@@ -134,10 +135,25 @@ type vectorCase struct {
 // config is that of both ends, which the file names.
 func (c vectorCase) config(base Config) Config {
 	base.Algorithms, base.ReturnPath = c.algorithms, true
+	var kept Retained
 	if c.known {
-		base.Retained = keeps(1, 2)
+		kept.RS1, kept.RS2 = rs(1), rs(2)
+	}
+	if c.pbx {
+		kept.PBXSecret = rs(9)
+	}
+	if c.known || c.pbx {
+		base.Retained = remembers(kept)
+	}
+	if c.aux {
+		base.AuxSecret = vectorAux()
 	}
 	return base
+}
+
+// vectorAux is the auxsecret, longer than a retained secret.
+func vectorAux() secret.Bytes {
+	return secret.Own([]byte("an auxsecret may have any length, as this has"))
 }
 
 // make runs the exchange and returns its transcript.
@@ -190,6 +206,12 @@ func (c vectorCase) sides(v *vector, l *link, drawn [2]*recorder) {
 		for i := range 2 {
 			v.setHex(fmt.Sprintf("rs%d", i+1), rs(byte(i+1)).Expose())
 		}
+	}
+	if c.aux {
+		v.setHex("auxsecret", vectorAux().Expose())
+	}
+	if c.pbx {
+		v.setHex("pbxsecret", rs(9).Expose())
 	}
 	for i, e := range []*end{l.a, l.b} {
 		v.setHex(e.name+"-zid", e.cfg.ZID[:])
@@ -311,9 +333,19 @@ func (c vectorCase) derive(t *testing.T, v *vector, initiator, responder *end, d
 	if c.known {
 		g.s1 = rs(1)
 	}
+	if c.aux {
+		g.s2 = vectorAux()
+	}
+	if c.pbx {
+		g.s3 = rs(9)
+	}
 	v.setHex("dhresult", dhResult.Expose())
 	v.setHex("total_hash", g.totalHash)
 	v.setHex("s1", g.s1.Expose())
+	if c.aux || c.pbx {
+		v.setHex("s2", g.s2.Expose())
+		v.setHex("s3", g.s3.Expose())
+	}
 	k := g.kdf()
 	v.setHex("s0", k.s0.Expose())
 	v.setHex("kdf_context", k.context)
@@ -458,6 +490,14 @@ func vectorCases(t *testing.T) []vectorCase {
 			name: "known-" + ka, about: "the two share a retained secret, which is s1", algorithms: classicVector(ka), known: true,
 		})
 	}
+	for _, a := range []Algorithms{classicVector("X255"), strongVector()} {
+		ka := a.KeyAgreements[0]
+		cases = append(cases,
+			vectorCase{name: "aux-" + ka, about: "the two share an auxsecret, which is s2", algorithms: a, aux: true},
+			vectorCase{name: "pbx-" + ka, about: "the two share a pbxsecret, which is s3", algorithms: a, pbx: true},
+			vectorCase{name: "all-secrets-" + ka, about: "the two share a retained secret, an auxsecret and a pbxsecret: s1, s2 and s3", algorithms: a, known: true, aux: true, pbx: true},
+		)
+	}
 	return cases
 }
 
@@ -539,10 +579,11 @@ func replayed(t *testing.T, v *vector, who string) *end {
 		},
 		Retained: func(ZID) (Retained, bool) { return Retained{}, false },
 	}
-	if v.get("rs1") != "" {
-		cfg.Retained = func(ZID) (Retained, bool) {
-			return Retained{RS1: secret.Own(v.bytes(t, "rs1")), RS2: secret.Own(v.bytes(t, "rs2"))}, true
-		}
+	cfg.AuxSecret = secret.Own(v.bytes(t, "auxsecret"))
+	if v.get("rs1")+v.get("pbxsecret") != "" {
+		cfg.Retained = remembers(Retained{
+			RS1: secret.Own(v.bytes(t, "rs1")), RS2: secret.Own(v.bytes(t, "rs2")), PBXSecret: secret.Own(v.bytes(t, "pbxsecret")),
+		})
 	}
 	if strings.Contains(v.get("about"), "announced to a") && who == "a" {
 		cfg.PeerHelloHashes = []string{version + " " + strings.Repeat("00", 32)}

@@ -86,7 +86,7 @@ type Exchange struct {
 	InitiatorZID, ResponderZID               [12]byte
 	ResponderHello, Commit, DHPart1, DHPart2 []byte
 	DHResult                                 []byte
-	S1                                       []byte // empty: null
+	S1, S2, S3                               []byte // empty: null
 }
 
 // Keys are what s0 gives.
@@ -106,10 +106,10 @@ func (x Exchange) Keys() *Keys {
 	total := x.sum(x.ResponderHello, x.Commit, x.DHPart1, x.DHPart2)
 	// RFC 6189, Section 4.4.1.4: s0 = hash(counter || DHResult ||
 	// "ZRTP-HMAC-KDF" || ZIDi || ZIDr || total_hash || len(s1) || s1 ||
-	// len(s2) || s2 || len(s3) || s3); here s2 and s3 are null.
+	// len(s2) || s2 || len(s3) || s3).
 	s0 := x.sum(
 		word(1), x.DHResult, []byte("ZRTP-HMAC-KDF"), x.InitiatorZID[:], x.ResponderZID[:], total,
-		word(len(x.S1)), x.S1, word(0), word(0))
+		word(len(x.S1)), x.S1, word(len(x.S2)), x.S2, word(len(x.S3)), x.S3)
 	return derivation{x.Suite, s0, append(append(x.InitiatorZID[:], x.ResponderZID[:]...), total...)}.keys()
 }
 

@@ -119,6 +119,8 @@ func (x transcript) check(t *testing.T) {
 		DHPart2:        x.message(initiator, wire.TypeDHPart2),
 		DHResult:       x.bytes(t, "dhresult"),
 		S1:             x.bytes(t, "s1"),
+		S2:             x.bytes(t, "s2"),
+		S3:             x.bytes(t, "s3"),
 	}
 	commit, err := wire.ParseCommit(e.Commit)
 	if err != nil {
