@@ -25,6 +25,7 @@ func cells() []cell {
 	all = append(all, attackCells()...)
 	all = append(all, natCells()...)
 	all = append(all, providerCells()...)
+	all = append(all, clearCells()...)
 	all = append(all, serverCells()...)
 	return all
 }
