@@ -124,6 +124,7 @@ type vectorCase struct {
 	algorithms  Algorithms
 	known       bool // the two share a retained secret
 	aux, pbx    bool // and these
+	preshared   bool // they have compared their SAS, and use Preshared mode
 	announced   bool // of the other end's Hello another one was announced to a
 	// fault changes all messages of a type on their way, as their sender could; nil:
 	// there is none. code is what the other end says of it.
@@ -136,13 +137,14 @@ type vectorCase struct {
 func (c vectorCase) config(base Config) Config {
 	base.Algorithms, base.ReturnPath = c.algorithms, true
 	var kept Retained
-	if c.known {
+	if c.known || c.preshared {
 		kept.RS1, kept.RS2 = rs(1), rs(2)
 	}
+	base.Preshared, kept.Verified = c.preshared, c.preshared
 	if c.pbx {
 		kept.PBXSecret = rs(9)
 	}
-	if c.known || c.pbx {
+	if c.known || c.pbx || c.preshared {
 		base.Retained = remembers(kept)
 	}
 	if c.aux {
@@ -202,7 +204,10 @@ func (c vectorCase) sides(v *vector, l *link, drawn [2]*recorder) {
 	v.set("offer-ciphers", list(c.algorithms.Ciphers))
 	v.set("offer-auth-tags", list(c.algorithms.AuthTags))
 	v.set("offer-sas-types", list(c.algorithms.SASTypes))
-	if c.known {
+	if c.preshared {
+		v.set("mode", "Preshared")
+	}
+	if c.known || c.preshared {
 		for i := range 2 {
 			v.setHex(fmt.Sprintf("rs%d", i+1), rs(byte(i+1)).Expose())
 		}
@@ -297,6 +302,10 @@ func (c vectorCase) secure(t *testing.T, v *vector, l *link, drawn [2]*recorder)
 			v.setHex(name+"-private", privates[name])
 		}
 	}
+	if c.preshared {
+		c.derivePreshared(t, v, initiator)
+		return
+	}
 	c.derive(t, v, initiator, responder, results["DHResult"])
 }
 
@@ -346,7 +355,32 @@ func (c vectorCase) derive(t *testing.T, v *vector, initiator, responder *end, d
 		v.setHex("s2", g.s2.Expose())
 		v.setHex("s3", g.s3.Expose())
 	}
-	k := g.kdf()
+	setKeys(t, v, g.kdf(), initiator)
+}
+
+// derivePreshared writes down the derivation in Preshared mode.
+func (c vectorCase) derivePreshared(t *testing.T, v *vector, initiator *end) {
+	t.Helper()
+	s := initiator.x.suite
+	var aux, pbx secret.Bytes
+	if c.aux {
+		aux = vectorAux()
+	}
+	if c.pbx {
+		pbx = rs(9)
+	}
+	key := presharedKey(s, rs(1), aux, pbx)
+	id := keyID(s, key)
+	context := initiator.nonceContext()
+	v.setHex("preshared_key", key.Expose())
+	v.setHex("keyID", id[:])
+	v.setHex("total_hash", context[2*len(ZID{}):])
+	setKeys(t, v, newKDF(s, deriveOnce(s, key, context, "ZRTP PSK", s.hashLen()), context), initiator)
+}
+
+// setKeys writes down all that an s0 gives.
+func setKeys(t *testing.T, v *vector, k kdf, initiator *end) {
+	t.Helper()
 	v.setHex("s0", k.s0.Expose())
 	v.setHex("kdf_context", k.context)
 	for _, role := range []string{"Initiator", "Responder"} {
@@ -361,7 +395,7 @@ func (c vectorCase) derive(t *testing.T, v *vector, initiator, responder *end, d
 		}
 	}
 	v.setHex("retained secret", k.derive("retained secret", retainedLen).Expose())
-	v.setHex("ZRTP Session Key", k.derive("ZRTP Session Key", x.suite.hashLen()).Expose())
+	v.setHex("ZRTP Session Key", k.derive("ZRTP Session Key", k.suite.hashLen()).Expose())
 	sas := k.derive("SAS", sasHashLen).Expose()
 	v.setHex("SAS", sas)
 	value := binary.BigEndian.Uint32(sas)
@@ -482,6 +516,16 @@ func faults(t *testing.T) (cases []vectorCase) {
 	})
 }
 
+func flipLast(_ *end, msg []byte) []byte {
+	msg[len(msg)-1] ^= 1
+	return msg
+}
+
+func flipConfirmMAC(_ *end, msg []byte) []byte {
+	msg[12] ^= 1
+	return msg
+}
+
 // vectorCases are all files.
 func vectorCases(t *testing.T) []vectorCase {
 	cases := append(everyCombination(), faults(t)...)
@@ -490,6 +534,20 @@ func vectorCases(t *testing.T) []vectorCase {
 			name: "known-" + ka, about: "the two share a retained secret, which is s1", algorithms: classicVector(ka), known: true,
 		})
 	}
+	strongHash := Algorithms{[]string{"X255"}, []string{"S384"}, []string{"AES3"}, []string{"HS80"}, []string{"B256"}}
+	cases = append(cases,
+		vectorCase{name: "preshared-S256", about: "Preshared mode: the two share a retained secret, and have compared their SAS", algorithms: classicVector("X255"), preshared: true},
+		vectorCase{name: "preshared-S384", about: "Preshared mode with the stronger hash and cipher", algorithms: strongHash, preshared: true},
+		vectorCase{name: "preshared-aux-pbx", about: "Preshared mode with an auxsecret and a pbxsecret in the preshared_key", algorithms: classicVector("X255"), preshared: true, aux: true, pbx: true},
+		vectorCase{
+			name: "fault-preshared-commit-mac", about: "Preshared mode: a Commit with a wrong MAC, which Confirm2 shows", algorithms: classicVector("X255"), preshared: true,
+			typ: wire.TypeCommit, fault: flipLast, code: wire.CodeBadConfirmMAC,
+		},
+		vectorCase{
+			name: "fault-preshared-confirm1-mac", about: "Preshared mode: a wrong confirm_mac", algorithms: classicVector("X255"), preshared: true,
+			typ: wire.TypeConfirm1, fault: flipConfirmMAC, code: wire.CodeBadConfirmMAC,
+		},
+	)
 	for _, a := range []Algorithms{classicVector("X255"), strongVector()} {
 		ka := a.KeyAgreements[0]
 		cases = append(cases,
@@ -580,9 +638,11 @@ func replayed(t *testing.T, v *vector, who string) *end {
 		Retained: func(ZID) (Retained, bool) { return Retained{}, false },
 	}
 	cfg.AuxSecret = secret.Own(v.bytes(t, "auxsecret"))
+	cfg.Preshared = v.get("mode") == "Preshared"
 	if v.get("rs1")+v.get("pbxsecret") != "" {
 		cfg.Retained = remembers(Retained{
-			RS1: secret.Own(v.bytes(t, "rs1")), RS2: secret.Own(v.bytes(t, "rs2")), PBXSecret: secret.Own(v.bytes(t, "pbxsecret")),
+			Verified: cfg.Preshared,
+			RS1:      secret.Own(v.bytes(t, "rs1")), RS2: secret.Own(v.bytes(t, "rs2")), PBXSecret: secret.Own(v.bytes(t, "pbxsecret")),
 		})
 	}
 	if strings.Contains(v.get("about"), "announced to a") && who == "a" {

@@ -29,25 +29,26 @@ func (x Skipping) from(key []byte, label string) *Keys {
 // hash length)
 func (x Skipping) Multistream(session []byte) *Keys { return x.from(session, "ZRTP MSK") }
 
-// Preshared derives from a retained secret.
+// Preshared derives from a retained secret, and from auxsecret and pbxsecret, which
+// may be absent.
 //
 // RFC 6189, Section 4.4.2.4: s0 = KDF(preshared_key, "ZRTP PSK", KDF_Context,
 // negotiated hash length)
-func (x Skipping) Preshared(rs1 []byte) *Keys { return x.from(x.presharedKey(rs1), "ZRTP PSK") }
-
-// presharedKey is for who has neither auxsecret nor pbxsecret.
-//
-// RFC 6189, Section 4.4.2.2: preshared_key = hash(len(rs1) || rs1 || len(auxsecret) ||
-// auxsecret || len(pbxsecret) || pbxsecret)
-func (s Suite) presharedKey(rs1 []byte) []byte {
-	return s.sum(word(len(rs1)), rs1, word(0), word(0))
+func (x Skipping) Preshared(rs1, aux, pbx []byte) *Keys {
+	return x.from(x.presharedKey(rs1, aux, pbx), "ZRTP PSK")
 }
 
-// KeyID names the preshared_key in a Commit.
+// RFC 6189, Section 4.4.2.2: preshared_key = hash(len(rs1) || rs1 || len(auxsecret) ||
+// auxsecret || len(pbxsecret) || pbxsecret)
+func (s Suite) presharedKey(rs1, aux, pbx []byte) []byte {
+	return s.sum(word(len(rs1)), rs1, word(len(aux)), aux, word(len(pbx)), pbx)
+}
+
+// KeyID names the preshared_key of rs1 alone in a Commit.
 //
 // RFC 6189, Section 4.4.2.2: keyID = MAC(preshared_key, "Prsh") truncated to 64 bits.
 func (s Suite) KeyID(rs1 []byte) (id [8]byte) {
-	copy(id[:], s.mac(s.presharedKey(rs1), []byte("Prsh")))
+	copy(id[:], s.mac(s.presharedKey(rs1, nil, nil), []byte("Prsh")))
 	return id
 }
 

@@ -278,7 +278,7 @@ func contention() []Case {
 				t.sendNonceCommit(mine)
 				t.WantNever(time.Second, wire.TypeConfirm1, wire.TypeError)
 				t.role, t.commit = keys.Responder, theirs
-				t.adopt(t.skipping().Preshared(t.memory.rs1))
+				t.adopt(t.skipping().Preshared(t.memory.rs1, nil, nil))
 				t.finishAsResponder()
 			},
 		},

@@ -389,7 +389,7 @@ func (t *T) presharedAsResponder() bool {
 		return false
 	}
 	t.Want(c.KeyID == t.suite.KeyID(t.memory.rs1), "the keyID is not that of rs1")
-	t.adopt(t.skipping().Preshared(t.memory.rs1))
+	t.adopt(t.skipping().Preshared(t.memory.rs1, nil, nil))
 	t.finishAsResponder()
 	t.memory.rs1 = t.keys.Retained // Section 4.6.1: the old rs1 is not saved
 	return true
@@ -408,7 +408,7 @@ func presharedBothWays(t *T) {
 	c := t.nonceCommit(wire.Prsh)
 	c.KeyID = t.suite.KeyID(t.memory.rs1)
 	t.sendNonceCommit(c)
-	t.adopt(t.skipping().Preshared(t.memory.rs1))
+	t.adopt(t.skipping().Preshared(t.memory.rs1, nil, nil))
 	t.finishAsInitiator()
 }
 
