@@ -158,6 +158,8 @@ func whyRequest(f Facts) string {
 		return "The other phone itself asked to talk, but the sign of that was taken out on the way." + rest
 	case f.Request == RequestStrange:
 		return "The request bears a contact's address and not the sign of the phone you know as theirs."
+	case f.Request == RequestMissed && f.Continuity:
+		return "The other phone has recognised that yours asked to talk, but only when it had answered: the sign of that was taken out on the way." + rest
 	case f.Request == RequestMissed:
 		return "The other phone has not recognised that yours asked to talk: its memory is lost or old, a clock is wrong, or somebody poses as it."
 	case f.Request == RequestElsewhere:
@@ -202,6 +204,8 @@ func whyKeysLink(f Facts) string {
 		return " The key agreement itself has nothing in common with that of your other calls."
 	case f.Request == RequestElsewhere:
 		return " The key agreement shows the phone that answered to whoever watches its other calls, and not yours."
+	case f.Request == RequestMissed && f.Continuity:
+		return " The key agreement shows the other phone to whoever watches its other calls: the hash by which it recognises yours at once was taken out on the way."
 	case f.Request == RequestMissed:
 		return " The key agreement shows the other phone to whoever watches its other calls, and not yours."
 	case f.Request == RequestStripped:
