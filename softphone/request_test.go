@@ -46,7 +46,7 @@ func shown(t *testing.T, packets []simnet.Packet) map[string]bool {
 	for _, p := range packets {
 		switch {
 		case p.To.Port() == 5060 || p.From.Port() == 5060:
-			for _, line := range strings.Split(string(p.Data), "\r\n") {
+			for line := range strings.SplitSeq(string(p.Data), "\r\n") {
 				if strings.Contains(line, registered) {
 					continue
 				}

@@ -42,7 +42,7 @@ func values(packets []Packet) map[string]bool {
 	for _, p := range packets {
 		switch p.Class {
 		case SIP:
-			for _, word := range strings.Fields(string(p.Payload)) {
+			for word := range strings.FieldsSeq(string(p.Payload)) {
 				if len(word) == hashLen {
 					all[strings.ToLower(word)] = true
 				}
@@ -51,6 +51,7 @@ func values(packets []Packet) map[string]bool {
 			for at := zrtpHeader; at+valueLen <= len(p.Payload)-zrtpCRC; at += 4 {
 				all[hex.EncodeToString(p.Payload[at:at+valueLen])] = true
 			}
+		case TLS, TCP, STUN, DTLS, RTP, RTCP, KeepAlive, Other: // hold no key agreement that can be read
 		}
 	}
 	return all
