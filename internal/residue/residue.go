@@ -44,7 +44,7 @@ func Subject(tb testing.TB, test, variable, value string) (pid int) {
 	}
 	tb.Cleanup(func() {
 		in.Close()
-		cmd.Wait()
+		_ = cmd.Wait() // it was told to end, however it does
 	})
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
