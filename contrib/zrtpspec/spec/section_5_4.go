@@ -3,6 +3,7 @@ package spec
 import (
 	"crypto/rand"
 	"fmt"
+	"strings"
 	"time"
 
 	"karat/contrib/zrtpspec/keys"
@@ -190,7 +191,7 @@ func pings() []Case {
 			Run: func(t *T) {
 				t.await(patience, wire.TypeHello)
 				a := ping(t, "1.10")
-				t.Want(a.Version[:3] == "1.1", "it is %q", a.Version)
+				t.Want(strings.HasPrefix(a.Version, "1.1"), "it is %q", a.Version)
 			},
 		},
 		{
@@ -200,7 +201,8 @@ func pings() []Case {
 			Run: func(t *T) {
 				t.await(patience, wire.TypeHello)
 				a := ping(t, "9.90")
-				t.Want(a.Version[:3] == t.peer.hello.Version[:3], "it is %q", a.Version)
+				own := t.peer.hello.Version // empty if its Hello cannot be read
+				t.Want(own != "" && strings.HasPrefix(a.Version, own[:3]), "it is %q", a.Version)
 			},
 		},
 		{
