@@ -18,8 +18,10 @@ import (
 var (
 	matrixPairs = []pairing{
 		{"karat", "karat"},
-		{"karat", "linphone"}, {"linphone", "karat"},
-		{"karat", "baresip"}, {"baresip", "karat"},
+		{"karat", "linphone"},
+		{"linphone", "karat"},
+		{"karat", "baresip"},
+		{"baresip", "karat"},
 	}
 	matrixTransports = []string{"udp", "tcp", "tls"}
 	matrixWays       = []way{
