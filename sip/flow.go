@@ -53,6 +53,7 @@ type flow struct {
 	bad     atomic.Uint64 // messages refused by the guard
 	good    atomic.Bool   // a message has passed it
 	inbound bool          // a connection that another opened
+	left    atomic.Bool   // closed because the network changed
 	came    atomic.Uint64 // what the peer has sent: messages, pings and pongs
 	pong    chan struct{} // holds one when a pong came
 

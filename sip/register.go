@@ -58,6 +58,8 @@ type line struct {
 	bound       bool // the registrar has a binding of ours
 	done        chan struct{}
 	renew       chan struct{} // register now
+	again       chan struct{} // try now what waits
+	hurry       atomic.Bool   // the next registration has to be answered soon
 	proof       atomic.Int32  // what proves that the server is there
 	refused     atomic.Bool   // for good: nothing is asked any more
 }
@@ -73,7 +75,7 @@ func newLine(a *Agent, acc *Account) (*line, error) {
 	l := &line{
 		agent: a, aor: "sip:" + uri.User + "@" + uri.Host, domain: strings.Trim(uri.Host, "[]"),
 		hopURI: acc.Registrar, user: acc.ContactUser, agentName: acc.UserAgent,
-		callID: newID(), tag: newID(), done: make(chan struct{}), renew: make(chan struct{}, 1),
+		callID: newID(), tag: newID(), done: make(chan struct{}), renew: make(chan struct{}, 1), again: make(chan struct{}, 1),
 	}
 	l.names = []string{l.domain}
 	if l.hopURI == "" {

@@ -70,7 +70,7 @@ type Network interface {
 }
 
 // Event is what an Agent tells its owner: Registered, RegistrationLost, Pinned,
-// Incoming, MessagesWaiting, Message.
+// Reconnected, Incoming, MessagesWaiting, Message.
 type Event interface{ event() }
 
 // Registered: the registrar has accepted us, until Expires from now.
@@ -89,6 +89,10 @@ type Pinned struct {
 	Key     []byte
 	Vouched bool
 }
+
+// Reconnected: we are registered over another connection than before. Calls that
+// are up should Change, so that their peers learn where we are.
+type Reconnected struct{}
 
 // Incoming is a call that came in. It has been answered 100, and is answered
 // 180 after 200 ms whatever happens.
@@ -110,6 +114,7 @@ func (MessagesWaiting) event()  {}
 func (Message) event()          {}
 func (RegistrationLost) event() {}
 func (Pinned) event()           {}
+func (Reconnected) event()      {}
 func (Incoming) event()         {}
 
 // CallEvent is what a Call tells its owner: Progress, Answered, Reoffered,

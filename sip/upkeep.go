@@ -33,10 +33,16 @@ const (
 	// failures before it. A server that takes each and hangs up at once is no better
 	// than one that takes none.
 	proven = time.Minute
+	// probeTime is how long a registration may take that shows whether a connection
+	// outlived a change of the network.
+	probeTime = 3 * time.Second
 )
 
 // errBroke: the flow that we were registered on is gone.
 var errBroke = fmt.Errorf("%w: the connection broke", ErrUnreachable)
+
+// errLeft: we left it.
+var errLeft = fmt.Errorf("%w from where we were: the network changed", ErrUnreachable)
 
 // current is the open flow, nil while there is none.
 func (l *line) current() *flow {
@@ -71,11 +77,18 @@ func (l *line) dial(ctx context.Context) (*flow, error) {
 func (l *line) run(ctx context.Context) {
 	defer close(l.done)
 	var wait backOff
+	var over *flow // that we were registered over
 	for {
 		granted, err := l.attempt(ctx)
 		if err == nil {
 			l.agent.tell(Registered{Expires: granted})
 			since := time.Now()
+			if f := l.current(); f != nil && f != over {
+				if over != nil {
+					l.agent.tell(Reconnected{})
+				}
+				over = f
+			}
 			err = l.stay(ctx, granted)
 			if err == nil || time.Since(since) >= proven {
 				wait = backOff{}
@@ -93,7 +106,9 @@ func (l *line) run(ctx context.Context) {
 		default:
 			retry := wait.next(err)
 			l.agent.tell(RegistrationLost{Why: err, Retry: retry})
-			sleep(ctx, retry)
+			if l.sleep(ctx, retry) {
+				wait = backOff{} // another network, another chance
+			}
 		}
 	}
 }
@@ -107,12 +122,27 @@ func (l *line) attempt(ctx context.Context) (time.Duration, error) {
 			return 0, err
 		}
 	}
-	granted, err := l.register(ctx, f, registerFor)
+	granted, err := l.registerSoon(ctx, f)
 	if errors.Is(err, ErrUnreachable) || errors.Is(err, ErrNoFlow) {
 		f.close() // nobody answers there: the next attempt takes another
 	}
 	if err == nil {
 		l.bound = true
+	}
+	return granted, err
+}
+
+// registerSoon registers. When the network may have changed the answer has to come
+// soon, or the connection is taken for dead.
+func (l *line) registerSoon(ctx context.Context, f *flow) (time.Duration, error) {
+	if !l.hurry.Swap(false) {
+		return l.register(ctx, f, registerFor)
+	}
+	short, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	granted, err := l.register(short, f, registerFor)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return 0, errBroke
 	}
 	return granted, err
 }
@@ -124,6 +154,10 @@ func (l *line) stay(ctx context.Context, granted time.Duration) error {
 	if f == nil {
 		return errBroke
 	}
+	select { // whatever asked for what has just been done
+	case <-l.again:
+	default:
+	}
 	t := time.NewTimer(granted * refreshNumerator / refreshDenominator)
 	defer t.Stop()
 	select {
@@ -131,9 +165,46 @@ func (l *line) stay(ctx context.Context, granted time.Duration) error {
 	case <-l.renew:
 	case <-ctx.Done():
 	case <-f.done:
+		if f.left.Load() {
+			return errLeft
+		}
 		return errBroke
 	}
 	return nil
+}
+
+// NetworkChanged says that the addresses or routes of this machine may be others
+// than before, or that it slept. A connection that leads from an address that is
+// no more ours, or was left alone while we slept, is made anew at once; any other
+// has to show that it still works. Names are asked for anew.
+func (a *Agent) NetworkChanged(slept bool) {
+	if names, ok := a.dialer.locator.(interface{ Forget() }); ok {
+		names.Forget()
+	}
+	if a.line != nil {
+		a.line.networkChanged(slept)
+	}
+}
+
+func (l *line) networkChanged(slept bool) {
+	f := l.current()
+	if f == nil {
+		select {
+		case l.again <- struct{}{}:
+		default:
+		}
+		return
+	}
+	local, err := l.agent.network.LocalFor(f.remote.Addr())
+	switch {
+	case err != nil && !slept: // no network now; when there is one, we are told
+	case err != nil, slept, local != f.local.Addr():
+		f.left.Store(true)
+		f.close()
+	default:
+		l.hurry.Store(true)
+		l.refresh()
+	}
 }
 
 // refresh has the registration renewed before its time.
@@ -167,6 +238,8 @@ func (b *backOff) next(err error) time.Duration {
 	b.failures++
 	var asked *delayed
 	switch {
+	case errors.Is(err, errLeft):
+		return 1 // nobody else's network changed
 	case b.failures <= quickTries && errors.Is(err, errBroke):
 		return 1 + rand.N(soon)
 	case errors.As(err, &asked):
@@ -212,12 +285,16 @@ func final(err error) bool {
 // jitter spreads a duration between half and one and a half of it.
 func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }
 
-// sleep waits, or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) {
+// sleep waits, or until ctx ends. It returns true if there is a reason to try
+// again before the time.
+func (l *line) sleep(ctx context.Context, d time.Duration) (again bool) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
+	case <-l.again:
+		return true
 	case <-t.C:
 	case <-ctx.Done():
 	}
+	return false
 }

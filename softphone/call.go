@@ -30,6 +30,7 @@ type (
 	transfer struct{ to string }   // the peer is to call somebody else
 	connect  struct{ other line }  // the peer is to take over another call
 	digits   struct{ keys string } // of a telephone
+	moved    struct{ again bool }  // the network changed; again: so did our connection
 	replaced struct{}              // another call has taken the place of this one
 )
 
@@ -43,6 +44,7 @@ func (consents) message() {}
 func (transfer) message() {}
 func (connect) message()  {}
 func (digits) message()   {}
+func (moved) message()    {}
 func (replaced) message() {}
 
 const (
@@ -84,6 +86,7 @@ type call struct {
 	sipDone   bool // sip's last event has come
 
 	changes changes
+	move    move
 	consent consent
 	// Of a call that follows a transfer: who wants to know, and what it takes the
 	// place of (their call, ours).
@@ -196,6 +199,8 @@ func (c *call) loop() {
 			c.reconcile()
 		case <-c.consent.until:
 			c.consented(false)
+		case err := <-c.move.gathered:
+			c.hearGathered(err)
 		case m := <-c.inbox:
 			c.hearUser(m)
 		case d := <-c.zrtpIn:
@@ -285,6 +290,8 @@ func (c *call) hearUser(m message) {
 		c.transfer(m.other.peer, func() error { return c.sip.TransferTo(m.other.sip) })
 	case digits:
 		c.sendDigits(m.keys)
+	case moved:
+		c.follow(m.again)
 	case replaced:
 		c.leave("another call took the place of this one")
 	}

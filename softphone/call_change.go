@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"karat/media/path"
 	"karat/sip"
 	"karat/sip/offer"
 	"karat/softphone/assay"
@@ -52,6 +53,7 @@ func (c *call) say(l offer.Local, write func(offer.Local) ([]byte, error)) ([]by
 // wanted is what we would like to do now.
 func (c *call) wanted() offer.Local {
 	l := c.local
+	l.Address, l.ICE = c.path.Local(), c.ownICE()
 	l.Direction = offer.SendRecv
 	if c.changes.hold {
 		// RFC 3264, Section 8.4: who holds offers sendonly, and goes on to send: room
@@ -94,13 +96,20 @@ func (c *call) reconcile() {
 		return
 	}
 	want := c.wanted()
-	if want.Direction == c.local.Direction && want.Address == c.local.Address || ch.theirs && ch.hold && want.Address == c.local.Address {
+	if c.move.gathered != nil {
+		return // what we offer comes soon
+	}
+	if !c.move.owed && (want.Direction == c.local.Direction && want.Address == c.local.Address || ch.theirs && ch.hold && want.Address == c.local.Address) {
 		c.settled()
 		return
 	}
 	text, l, err := c.say(want, c.offerText)
 	if err == nil {
 		err = c.sip.Change(text)
+	}
+	if err != nil && c.move.owed {
+		c.moveAgain(err)
+		return
 	}
 	if err != nil { // something else is under way
 		if ch.tries++; ch.tries < maxChangeTries {
@@ -121,10 +130,14 @@ func (c *call) hearChanged(ev sip.Changed) {
 	switch {
 	case c.over || asked == nil:
 		return
+	case ev.Err != nil && c.move.owed:
+		c.moveAgain(ev.Err)
+		return
 	case ev.Err != nil:
 		c.changeRefused(ev.Err)
 		return
 	}
+	c.arrived()
 	c.takeAnswer(*asked, ev.SDP)
 	c.reconcile()
 }
@@ -176,6 +189,9 @@ func (c *call) acceptance(asked offer.Local, d offer.Description) (offer.Negotia
 func (c *call) settle(d offer.Description, agreed offer.Negotiated) {
 	moved := restarts(c.offered.ICE, d.ICE)
 	c.offered, c.agreed = d, agreed
+	if ice, on := path.AsICE(c.path); on && agreed.ICE == nil {
+		ice.Abandon()
+	}
 	if agreed.Remote.IsValid() {
 		c.path.Remote(c.fork, agreed.Remote)
 	}

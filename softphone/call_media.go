@@ -15,6 +15,7 @@ import (
 // closeMedia stops the voice, forgets the keys and gives back the socket.
 func (c *call) closeMedia() {
 	c.heard = nil
+	c.move.end()
 	if c.stream != nil {
 		c.stream.Stop()
 	}

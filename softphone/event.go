@@ -110,6 +110,14 @@ type VoiceMissing struct {
 	Unauthenticated uint64
 }
 
+// Moving: the network changed under a call, which is taken to where we are now.
+// Done: it is there, or cannot be; Why is empty when all is well.
+type Moving struct {
+	Head
+	Done bool
+	Why  string
+}
+
 // Refused: the call would not have been private. Why is one sentence: what
 // happened and what can be done.
 type Refused struct {
@@ -214,6 +222,7 @@ func (Talking) event()          {}
 func (Assayed) event()          {}
 func (Media) event()            {}
 func (VoiceMissing) event()     {}
+func (Moving) event()           {}
 func (Refused) event()          {}
 func (Held) event()             {}
 func (DowngradeRefused) event() {}

@@ -21,6 +21,7 @@ import (
 	"karat/media/path"
 	"karat/sip"
 	"karat/softphone/assay"
+	"karat/softphone/netwatch"
 	"karat/softphone/store"
 )
 
@@ -56,6 +57,9 @@ type Config struct {
 	// OpenBell opens the ringer, or the speaker, for the phone's own sounds; nil:
 	// Ringer and Speaker, if those are sound cards.
 	OpenBell func(ringer bool) (device.Device, error)
+	// Watch tells of changes of the network until ctx ends; nil: the machine's, or
+	// none where Network is given.
+	Watch func(ctx context.Context, changed func(netwatch.Change))
 	// Verdict hears of every media packet that is neither STUN, DTLS nor ZRTP
 	// whether it authenticated. The demo's tap uses it.
 	Verdict func(b []byte, authenticated bool)
@@ -249,6 +253,7 @@ func (p *Phone) Start(ctx context.Context) error {
 	}
 	p.hearing.Go(p.hear)
 	p.hearing.Go(func() { p.recogniser.run(p.done) })
+	p.watchNetwork()
 	if p.bell != nil {
 		p.hearing.Go(p.bell.run)
 	}
@@ -275,6 +280,8 @@ func (p *Phone) hear() {
 			p.emit(RegistrationLost{Head: p.head(""), Account: p.account.AOR, Why: sentence(ev.Why), Retry: ev.Retry})
 		case sip.Pinned:
 			p.pinned(p.account.AOR, ev)
+		case sip.Reconnected:
+			p.moveCalls(true)
 		case sip.Incoming:
 			p.incoming(ev.Call)
 		case sip.MessagesWaiting:

@@ -20,6 +20,7 @@ import (
 	"karat/sip/registrar"
 	"karat/softphone"
 	"karat/softphone/assay"
+	"karat/softphone/netwatch"
 	"karat/softphone/store"
 )
 
@@ -127,6 +128,7 @@ type user struct {
 	store *store.Store
 	phone *softphone.Phone
 	host  *simnet.Host
+	moved chan netwatch.Change // what the phone is told of the network
 	call  string
 	seen  []softphone.Event
 }
@@ -183,6 +185,7 @@ func (u *user) start(changes ...change) {
 		u.host = u.w.net.Host(u.addr)
 	}
 	host := u.host
+	u.moved = make(chan netwatch.Change)
 	cfg := softphone.Config{
 		Store: u.store, Microphone: "tone:440", Speaker: "null", Network: host,
 		Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
@@ -192,6 +195,16 @@ func (u *user) start(changes ...change) {
 				return nil, err
 			}
 			return path.NewUDP(pc), nil
+		},
+		Watch: func(ctx context.Context, changed func(netwatch.Change)) {
+			for {
+				select {
+				case ch := <-u.moved:
+					changed(ch)
+				case <-ctx.Done():
+					return
+				}
+			}
 		},
 	}
 	for _, c := range changes {

@@ -16,7 +16,7 @@ var demands = []demand{
 	{10, "P1", "sends over TCP what is too large for a datagram", "a request over 1,300 bytes still goes out by UDP where the account says UDP"},
 	{11, "P0", "works over IPv6, brackets in Via included, and names no IPv4 address there", ""},
 	{12, "P1", "reaches a provider through WebSocket", "not built yet"},
-	{13, "P0", "comes back after sleep and after a change of the network, its calls too", "a new network is noticed only by the connection that breaks; calls are not moved"},
+	{13, "P0", "comes back after sleep and after a change of the network, its calls too", ""},
 	{14, "P0", "asks for rport, and needs no address of its own in Contact", ""},
 	{15, "P0", "answers 401 and 407 on every request, and several challenges at once", ""},
 	{16, "P0", "picks the strongest challenge it knows among several, wherever it stands", ""},

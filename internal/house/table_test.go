@@ -44,6 +44,7 @@ var table = []row{
 	{room: "media/...", imports: []string{"media/...", "internal/secret"}},
 
 	{room: "softphone/assay", pure: true},
+	{room: "softphone/netwatch"},
 	{room: "softphone/control", pure: true},
 	{room: "softphone/request", imports: []string{"internal/secret"}, tests: []string{"zrtp/..."}, pure: true},
 	{room: "softphone/store", imports: []string{"internal/secret"}},
@@ -56,7 +57,7 @@ var table = []row{
 	{
 		room: "softphone",
 		imports: []string{
-			"softphone/assay", "softphone/control", "softphone/request", "softphone/store",
+			"softphone/assay", "softphone/control", "softphone/netwatch", "softphone/request", "softphone/store",
 			"sip/...", "!sip/registrar", "zrtp/...", "media/...", "internal/secret",
 		},
 		tests: []string{"sip/registrar"},

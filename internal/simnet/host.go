@@ -13,7 +13,9 @@ import (
 
 // Host is a machine on the network. It opens sockets as a sip.Network does.
 type Host struct {
-	network   *Network
+	network *Network
+
+	where     sync.RWMutex // guards addresses
 	addresses []netip.Addr
 
 	mu        sync.Mutex // guards what follows
@@ -31,18 +33,40 @@ var _ interface {
 	LocalFor(remote netip.Addr) (netip.Addr, error)
 } = (*Host)(nil)
 
-// Addr is the host's preferred address.
-func (h *Host) Addr() netip.Addr { return h.addresses[0] }
+// Addr is the host's preferred address; the zero value if it has none.
+func (h *Host) Addr() netip.Addr {
+	if all := h.all(); len(all) > 0 {
+		return all[0]
+	}
+	return netip.Addr{}
+}
+
+// all are the host's addresses now.
+func (h *Host) all() []netip.Addr {
+	h.where.RLock()
+	defer h.where.RUnlock()
+	return h.addresses
+}
+
+// Move takes a host to another place: it has these addresses from now on, or none.
+// Sockets and connections of the old ones stay open, and nothing of them arrives.
+func (h *Host) Move(addresses ...string) {
+	h.where.Lock()
+	defer h.where.Unlock()
+	h.network.release(h.addresses)
+	h.addresses = h.network.claim(h, addresses)
+}
 
 // LocalFor is the address that packets to remote leave from.
 func (h *Host) LocalFor(remote netip.Addr) (netip.Addr, error) {
 	remote = remote.Unmap()
-	for _, a := range h.addresses {
+	all := h.all()
+	for _, a := range all {
 		if a == remote {
 			return a, nil
 		}
 	}
-	for _, a := range h.addresses {
+	for _, a := range all {
 		if a.Is4() == remote.Is4() {
 			return a, nil
 		}
@@ -114,7 +138,7 @@ func (h *Host) bindAddress(network, address string) (netip.AddrPort, error) {
 		return netip.AddrPort{}, err
 	}
 	a := netip.IPv6Unspecified()
-	if h.addresses[0].Is4() || strings.HasSuffix(network, "4") {
+	if h.Addr().Is4() || strings.HasSuffix(network, "4") {
 		a = netip.IPv4Unspecified()
 	}
 	if host != "" {

@@ -148,6 +148,9 @@ func (c *PacketConn) maySend(b []byte, to netip.AddrPort) (netip.AddrPort, error
 		if a.Is4() != to.Addr().Is4() {
 			return netip.AddrPort{}, syscall.EAFNOSUPPORT
 		}
+		if c.host.network.hostOf(a) != c.host {
+			return netip.AddrPort{}, syscall.ENETUNREACH
+		}
 		return c.local, nil
 	}
 	a, err := c.host.LocalFor(to.Addr())

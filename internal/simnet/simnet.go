@@ -100,6 +100,7 @@ type Network struct {
 	seed  uint64
 	plan  Plan
 	hosts map[netip.Addr]*Host
+	known []*Host // those without an address, too
 	names map[string][]netip.Addr
 	flows map[flow]*flowState
 	order uint64 // counts deliveries, so that equal times keep their order
@@ -137,17 +138,36 @@ func New(cfg Config) *Network {
 // It panics when an address is malformed or taken: the test is wrong.
 func (n *Network) Host(addresses ...string) *Host {
 	h := &Host{network: n, nextPort: firstEphemeral, packets: map[netip.AddrPort]*PacketConn{}, listeners: map[netip.AddrPort]*listener{}}
+	h.addresses = n.claim(h, addresses)
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.known = append(n.known, h)
+	return h
+}
+
+// claim gives addresses to a host.
+func (n *Network) claim(h *Host, addresses []string) []netip.Addr {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var all []netip.Addr
 	for _, s := range addresses {
 		a := netip.MustParseAddr(s).Unmap()
 		if n.hosts[a] != nil {
 			panic(fmt.Sprintf("simnet: two hosts with address %s", a))
 		}
 		n.hosts[a] = h
-		h.addresses = append(h.addresses, a)
+		all = append(all, a)
 	}
-	return h
+	return all
+}
+
+// release makes addresses free.
+func (n *Network) release(addresses []netip.Addr) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, a := range addresses {
+		delete(n.hosts, a)
+	}
 }
 
 // Name makes a host name that stands for these addresses when dialling.
@@ -191,7 +211,7 @@ func (n *Network) allHosts() map[*Host]bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	all := map[*Host]bool{}
-	for _, h := range n.hosts {
+	for _, h := range n.known {
 		all[h] = true
 	}
 	return all

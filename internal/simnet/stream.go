@@ -171,6 +171,9 @@ func (h *Host) keep(c *Conn) {
 // travel is how long a piece takes, being sent again as often as it is lost.
 func (s *half) travel(data []byte) (time.Duration, error) {
 	for lost := range maxResends {
+		if s.network.hostOf(s.from.Addr()) == nil || s.network.hostOf(s.to.Addr()) == nil {
+			break // an end has moved away
+		}
 		ds := s.network.decide(Packet{Network: "tcp", From: s.from, To: s.to, Data: data})
 		if len(ds) > 0 {
 			return time.Duration(lost)*resend + ds[0].After, nil

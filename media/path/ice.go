@@ -108,16 +108,19 @@ func OpenICE(ctx context.Context, cfg ICEConfig) (*ICE, error) {
 }
 
 // AsICE finds the ICE path in p, which may be Tapped; ok is false if ICE is off.
-func AsICE(p Path) (ice *ICE, ok bool) {
+func AsICE(p Path) (ice *ICE, ok bool) { return as[*ICE](p) }
+
+// as finds a kind of path in p.
+func as[P Path](p Path) (found P, ok bool) {
 	for {
-		switch q := p.(type) {
-		case *ICE:
+		if q, is := p.(P); is {
 			return q, true
-		case interface{ Unwrap() Path }:
-			p = q.Unwrap()
-		default:
-			return nil, false
 		}
+		below, is := p.(interface{ Unwrap() Path })
+		if !is {
+			return found, false
+		}
+		p = below.Unwrap()
 	}
 }
 
@@ -130,6 +133,13 @@ func (p *ICE) Local() netip.AddrPort {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.latest().standard().public()
+}
+
+// Host is our own address, which no offer names where only a relay's may be.
+func (p *ICE) Host() netip.Addr {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cfg.Local
 }
 
 // Describe is what our next offer or answer says of ICE.
@@ -284,9 +294,7 @@ func (p *ICE) choose(g *generation, fork Fork, from *base, to netip.AddrPort) {
 		return
 	}
 	if g == p.pending {
-		p.old = append(p.old, p.present)
-		p.present, p.pending = g, nil
-		p.wg.Go(p.retire)
+		p.takeOver(g)
 	}
 	p.forks.latch(fork, to)
 	p.sending, p.selected = from, true
@@ -322,12 +330,17 @@ func (p *ICE) retire() {
 // selected goes on until a pair of the new ones is. The caller puts Describe
 // and Local into a re-INVITE, and calls Check with what the peer answers.
 func (p *ICE) Restart(ctx context.Context, local netip.Addr) error {
+	p.mu.Lock()
 	cfg := p.cfg
+	p.mu.Unlock()
 	cfg.Local = local
 	g, err := gather(ctx, cfg)
 	if err != nil {
 		return err
 	}
+	p.mu.Lock()
+	p.cfg.Local = local
+	p.mu.Unlock()
 	return p.succeed(g)
 }
 
@@ -344,14 +357,25 @@ func (p *ICE) Renew() error {
 	return p.succeed(g)
 }
 
-// Abandon goes back to the address that Remote names, for a peer that no longer
-// speaks ICE.
+// Abandon goes back to the address that Remote names, for a peer that does not
+// speak ICE, or no longer.
 func (p *ICE) Abandon() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.selected {
-		p.selected, p.sending = false, p.present.standard()
+	if p.closed || p.pending == nil && !p.selected {
+		return
 	}
+	if p.pending != nil { // a restart of ours, which such a peer does not check
+		p.takeOver(p.pending)
+	}
+	p.selected, p.sending = false, p.present.standard()
+}
+
+// takeOver makes the pending generation the present one. The caller holds mu.
+func (p *ICE) takeOver(g *generation) {
+	p.old = append(p.old, p.present)
+	p.present, p.pending = g, nil
+	p.wg.Go(p.retire)
 }
 
 // succeed makes a generation the next one.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,16 +20,21 @@ type packetConn interface {
 
 // UDP is a Path straight over a datagram socket.
 type UDP struct {
-	conn  packetConn
-	local netip.AddrPort
-	forks forks
+	socket atomic.Pointer[socket]
+	forks  forks
 
 	wg   sync.WaitGroup
 	done chan struct{}
 
-	mu      sync.Mutex // guards: started, closed
-	started bool
+	mu      sync.Mutex // guards: handler, closed
+	handler Handler
 	closed  bool
+}
+
+// socket is what a UDP path sends from.
+type socket struct {
+	conn  packetConn
+	local netip.AddrPort
 }
 
 var _ Path = (*UDP)(nil)
@@ -54,11 +60,41 @@ func NewUDP(conn net.PacketConn) *UDP {
 	if !ok {
 		pc = slowConn{conn}
 	}
-	return &UDP{conn: pc, local: addrPort(conn.LocalAddr()), done: make(chan struct{})}
+	u := &UDP{done: make(chan struct{})}
+	u.socket.Store(&socket{pc, addrPort(conn.LocalAddr())})
+	return u
 }
 
 // Local is the address that the socket is bound to.
-func (u *UDP) Local() netip.AddrPort { return u.local }
+func (u *UDP) Local() netip.AddrPort { return u.socket.Load().local }
+
+// AsUDP finds the plain path in p, which may be Tapped.
+func AsUDP(p Path) (u *UDP, ok bool) { return as[*UDP](p) }
+
+// Adopt goes on from the socket of next, a path that nothing was done with, after
+// the network changed. What still comes to the old socket is heard for a while.
+func (u *UDP) Adopt(next *UDP) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.closed {
+		return next.Close()
+	}
+	taken := next.socket.Load()
+	old := u.socket.Swap(taken)
+	if u.handler != nil {
+		u.wg.Go(func() { u.pump(taken.conn, u.handler) })
+	}
+	u.wg.Go(func() {
+		t := time.NewTimer(retireAfter)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-u.done:
+		}
+		_ = old.conn.Close() // a socket of the past
+	})
+	return nil
+}
 
 // Remote adds or moves a fork.
 func (u *UDP) Remote(fork Fork, to netip.AddrPort) { u.forks.put(fork, to) }
@@ -85,7 +121,7 @@ func (u *UDP) Send(fork Fork, b []byte) error {
 	if !ok {
 		return ErrNoFork
 	}
-	if _, err := u.conn.WriteToUDPAddrPort(b, to); err != nil {
+	if _, err := u.socket.Load().conn.WriteToUDPAddrPort(b, to); err != nil {
 		if errors.Is(err, net.ErrClosed) {
 			return ErrClosed
 		}
@@ -98,11 +134,12 @@ func (u *UDP) Send(fork Fork, b []byte) error {
 func (u *UDP) Receive(h Handler) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.started || u.closed {
+	if u.handler != nil || u.closed {
 		return
 	}
-	u.started = true
-	u.wg.Go(func() { u.pump(h) })
+	u.handler = serialized(h)
+	conn := u.socket.Load().conn
+	u.wg.Go(func() { u.pump(conn, u.handler) })
 }
 
 // readBackoff is the pause after a failed read. Errors of a datagram socket
@@ -110,10 +147,10 @@ func (u *UDP) Receive(h Handler) {
 // that stays from burning a core.
 const readBackoff = 10 * time.Millisecond
 
-func (u *UDP) pump(h Handler) {
+func (u *UDP) pump(conn packetConn, h Handler) {
 	buf := make([]byte, MaxDatagram+1) // one more shows what was too large
 	for {
-		n, from, err := u.conn.ReadFromUDPAddrPort(buf)
+		n, from, err := conn.ReadFromUDPAddrPort(buf)
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) || !u.pause() {
 				return
@@ -151,7 +188,7 @@ func (u *UDP) Close() error {
 	u.closed = true
 	u.mu.Unlock()
 	close(u.done)
-	err := u.conn.Close()
+	err := u.socket.Load().conn.Close()
 	u.wg.Wait()
 	return err
 }

@@ -291,7 +291,10 @@ func (c *Call) Closed(now time.Time, req *sip.Request, err error) {
 	case p == c.invite:
 		c.fail(Failed{Why: err})
 	case c.change != nil && p == c.change.sent:
-		c.changeFailed(err, true)
+		// RFC 3261, Section 12.2.1.2 would have the call end, but what was not answered
+		// may only have met a network that changes: a session timer ends it if the
+		// peer is gone.
+		c.changeFailed(err, false)
 	case p.msg.method == "REFER":
 		c.transferred(Transferring{Code: 408, Done: true})
 	}

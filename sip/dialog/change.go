@@ -111,8 +111,9 @@ func (c *Call) changeResponse(now time.Time, p *pending, res *sip.Response) {
 	case code == sip.StatusRequestPending:
 		c.backOff(now)
 	case code == 422 && c.longer(res):
-	case code == sip.StatusRequestTimeout, code == sip.StatusCallTransactionDoesNotExists:
-		// RFC 3261, Section 12.2.1.2: these two end the dialog.
+	case code == sip.StatusCallTransactionDoesNotExists:
+		// RFC 3261, Section 12.2.1.2: this ends the dialog. So would 408, but a proxy
+		// says that of a peer that is just changing its network.
 		c.changeFailed(&StatusError{code}, true)
 	default:
 		c.changeFailed(ErrRejected, false)

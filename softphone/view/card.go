@@ -169,6 +169,8 @@ func (c *call) talkingStatus() string {
 	switch {
 	case c.waits():
 		return held(c.held)
+	case c.moving != "":
+		return c.moving
 	case c.missing != "":
 		return c.missing
 	case c.level() != Green:

@@ -84,6 +84,8 @@ func everyEvent() []softphone.Event {
 		softphone.VoiceMissing{},
 		softphone.VoiceMissing{Unauthenticated: 7},
 		softphone.VoiceMissing{Back: true},
+		softphone.Moving{},
+		softphone.Moving{Done: true},
 		softphone.Refused{},
 		softphone.Held{},
 		softphone.Held{Ours: true},

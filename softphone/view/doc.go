@@ -36,6 +36,7 @@
 //	talking            –
 //	assay              private, promises: [{id, verdict, why}]
 //	media              sent, received, lost, concealed, unauthenticated, rtt_ms, jitter_ms, delay_ms
+//	moving             done, why: the call is taken to a network that changed
 //	voice_missing      back (it comes again), unauthenticated (came instead)
 //	held               ours, theirs: who lets whom wait, now
 //	downgrade_refused  why

@@ -86,6 +86,11 @@ type (
 		Jitter    float64 `json:"jitter_ms"`
 		Delay     float64 `json:"delay_ms"`
 	}
+	movingJSON struct {
+		headJSON
+		Done bool   `json:"done"`
+		Why  string `json:"why"`
+	}
 	voiceMissingJSON struct {
 		headJSON
 		Back   bool   `json:"back"`
@@ -152,6 +157,8 @@ func JSON(ev softphone.Event) (object any, ok bool) {
 		}, true
 	case softphone.VoiceMissing:
 		return voiceMissingJSON{head("voice_missing", ev.Head), ev.Back, ev.Unauthenticated}, true
+	case softphone.Moving:
+		return movingJSON{head("moving", ev.Head), ev.Done, Clean(ev.Why)}, true
 	case softphone.Refused:
 		return whyJSON{head("refused", ev.Head), Clean(ev.Why)}, true
 	case softphone.Held:

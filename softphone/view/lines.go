@@ -34,6 +34,8 @@ func Lines(ev softphone.Event) []string {
 		return assayLines(ev.Report)
 	case softphone.VoiceMissing:
 		return []string{voiceMissing(ev)}
+	case softphone.Moving:
+		return []string{moving(ev)}
 	case softphone.Refused:
 		return []string{"Refused: " + sentence(ev.Why)}
 	case softphone.Held:

@@ -88,6 +88,7 @@ type call struct {
 	talking, muted    bool
 	held              softphone.Held
 	asks              string // what is asked of us, a sentence; empty: nothing
+	moving            string // a sentence while its network changes; empty: it does not
 	missing           string // the other end is not heard, a sentence; empty: it is
 	report            *assay.Report
 	media             *softphone.Media
@@ -124,6 +125,8 @@ func (m *Model) Apply(ev softphone.Event) {
 		m.in(ev.Head, func(c *call) { c.media = &ev })
 	case softphone.VoiceMissing:
 		m.in(ev.Head, func(c *call) { c.missed(ev) })
+	case softphone.Moving:
+		m.in(ev.Head, func(c *call) { c.moves(ev) })
 	case softphone.Refused:
 		m.in(ev.Head, func(c *call) { c.refused = refusedIf(true, ev.Why) })
 	case softphone.Held:
@@ -173,6 +176,14 @@ func (c *call) knownBroken() bool {
 	}
 	_, bad := broken(*c.report)
 	return bad
+}
+
+// moves notes that the call is moved, or was.
+func (c *call) moves(ev softphone.Moving) {
+	c.moving = ""
+	if !ev.Done {
+		c.moving = moving(ev)
+	}
 }
 
 func (c *call) missed(ev softphone.VoiceMissing) {

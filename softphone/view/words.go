@@ -115,6 +115,17 @@ func alarm(ev softphone.Mismatch) string {
 	return who + " is known and has none of the secrets it shared with us: it lost its memory, or somebody poses as it. The microphone stays closed. Compare the code by another way than this call."
 }
 
+// moving says what becomes of a call whose network changed.
+func moving(ev softphone.Moving) string {
+	switch {
+	case ev.Why != "":
+		return sentence(ev.Why)
+	case ev.Done:
+		return "The call has moved to the new network; its keys are the same."
+	}
+	return "The network changed: the call is being moved."
+}
+
 // held says who waits.
 func held(ev softphone.Held) string {
 	switch {
