@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,7 +65,9 @@ func TestItem13_Tracker(t *testing.T) {
 func TestItem13_Run(t *testing.T) {
 	for _, spoken := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
-			start, network := time.Now(), "a"
+			start := time.Now()
+			var network atomic.Value
+			network.Store("a")
 			clocks := func() Clocks { return Clocks{time.Since(start), time.Since(start)} }
 			pokes := make(chan struct{}, 1)
 			told := make(chan time.Duration, 8)
@@ -72,11 +75,11 @@ func TestItem13_Run(t *testing.T) {
 			ended := make(chan struct{})
 			go func() {
 				defer close(ended)
-				run(ctx, pokes, clocks, func() string { return network }, func(Change) { told <- time.Since(start) })
+				run(ctx, pokes, clocks, func() string { return network.Load().(string) }, func(Change) { told <- time.Since(start) })
 			}()
 			time.Sleep(5 * time.Second)
 			synctest.Wait()
-			network = "b"
+			network.Store("b")
 			want := 6*time.Second + settle
 			if spoken {
 				pokes <- struct{}{}
