@@ -40,7 +40,7 @@ type move struct {
 func (m *move) end() {
 	if m.gathered != nil {
 		m.cancel()
-		<-m.gathered
+		_ = <-m.gathered // it was cancelled
 	}
 	*m = move{}
 }
@@ -139,7 +139,7 @@ func (c *call) leaveFor(local netip.Addr) {
 func (c *call) gather(ice *path.ICE, local netip.Addr) {
 	if c.move.gathered != nil { // the network changed once more
 		c.move.cancel()
-		<-c.move.gathered
+		_ = <-c.move.gathered // it was cancelled
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -186,7 +186,7 @@ func (c *call) moveAgain(err error) {
 	}
 	c.move.owed, c.move.tries, c.move.told = false, 0, false
 	c.emit(Moving{Head: c.head(), Done: true, Why: "The other phone could not be told where you are now (" + sentence(err) + "): if nothing is heard, call again."})
-	if c.changes.hold != (c.changes.told.Ours) {
+	if c.changes.hold != c.changes.told.Ours {
 		c.changeRefused(errors.New("it does not answer"))
 	}
 }
