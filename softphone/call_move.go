@@ -40,7 +40,8 @@ type move struct {
 func (m *move) end() {
 	if m.gathered != nil {
 		m.cancel()
-		_ = <-m.gathered // it was cancelled
+		for range m.gathered { // until it is closed
+		}
 	}
 	*m = move{}
 }
@@ -139,12 +140,16 @@ func (c *call) leaveFor(local netip.Addr) {
 func (c *call) gather(ice *path.ICE, local netip.Addr) {
 	if c.move.gathered != nil { // the network changed once more
 		c.move.cancel()
-		_ = <-c.move.gathered // it was cancelled
+		for range c.move.gathered { // until it is closed
+		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	c.move.gathered, c.move.cancel = done, cancel
-	go func() { done <- ice.Restart(ctx, local) }() // end waits for it
+	go func() { // end waits for it
+		defer close(done)
+		done <- ice.Restart(ctx, local)
+	}()
 }
 
 // hearGathered: the new addresses are known.
