@@ -6,6 +6,8 @@
 package media
 
 import (
+	"math/rand/v2"
+	"net"
 	"net/netip"
 	"syscall"
 	"testing"
@@ -157,9 +159,9 @@ func BenchmarkReceive(b *testing.B) {
 	b.ReportMetric(b.Elapsed().Seconds()/float64(n)*50, "cpu-s/call-s")
 }
 
-// BenchmarkCall runs two phones' voices for two seconds of real time over real
-// sockets, and reports the CPU time of one, goroutines, timers and all.
-func BenchmarkCall(b *testing.B) {
+// realCall is two phones' voices in real time over real sockets.
+func realCall(b *testing.B) ([]*Stream, []*path.UDP) {
+	b.Helper()
 	ends := make([]*Stream, 2)
 	paths := make([]*path.UDP, 2)
 	for i := range ends {
@@ -195,6 +197,13 @@ func BenchmarkCall(b *testing.B) {
 		}
 		s.SetMuted(false)
 	}
+	return ends, paths
+}
+
+// BenchmarkCall runs two phones' voices for two seconds of real time over real
+// sockets, and reports the CPU time of one, goroutines, timers and all.
+func BenchmarkCall(b *testing.B) {
+	ends, paths := realCall(b)
 	before, n := cpu(b), 0
 	for b.Loop() {
 		<-time.After(2 * time.Second)
@@ -207,6 +216,55 @@ func BenchmarkCall(b *testing.B) {
 		}
 		s.Close()
 		paths[i].Close()
+	}
+}
+
+// BenchmarkJunk sends a phone 100,000 packets a second that are not its peer's while
+// two talk, and reports how many of the peer's are lost meanwhile, and the CPU time
+// of a second of the flood, its sender's among it.
+func BenchmarkJunk(b *testing.B) {
+	const perMillisecond = 100
+	for name, forge := range map[string]func(p []byte, n int){
+		"noise":      func([]byte, int) {},
+		"any source": func(p []byte, _ int) { p[0], p[1] = 0x80, 96 },
+		"peer's source": func(p []byte, n int) {
+			p[0], p[1], p[2], p[3], p[8], p[9], p[10], p[11] = 0x80, 96, byte(n>>8), byte(n), 0, 0, 0, 1
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			ends, paths := realCall(b)
+			conn, err := net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(paths[0].Local()))
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer conn.Close()
+			random := rand.NewChaCha8([32]byte{1})
+			packet := make([]byte, 104)
+			time.Sleep(time.Second)
+			first := ends[0].Stats()
+			used, sent := cpu(b), 0
+			start := time.Now()
+			for b.Loop() {
+				due := int(time.Since(start)/time.Millisecond) * perMillisecond
+				for ; sent < due; sent++ {
+					_, _ = random.Read(packet) // never fails
+					packet[0] |= 0x80
+					forge(packet, sent)
+					_, _ = conn.Write(packet) // a full buffer is the point
+				}
+				time.Sleep(time.Millisecond)
+			}
+			took := time.Since(start).Seconds()
+			last := ends[0].Stats()
+			lost, came := last.Lost-first.Lost, last.Received-first.Received
+			b.ReportMetric(float64(sent)/took, "junk/s")
+			b.ReportMetric(100*float64(lost)/float64(max(lost+came, 1)), "%lost")
+			b.ReportMetric((cpu(b)-used).Seconds()/took, "cpu-s/s")
+			for i, s := range ends {
+				s.Close()
+				paths[i].Close()
+			}
+		})
 	}
 }
 

@@ -18,6 +18,10 @@ const (
 	// surplus is how much may wait beyond what is needed before it is dropped at
 	// once instead of played a little faster.
 	surplus = device.SampleRate * 60 / 1000
+	// In the first reviews of a call less is too much: nobody says much yet, and it
+	// would take long to play it faster.
+	settling     = 3
+	firstSurplus = device.SampleRate * 5 / 1000
 	// review is how often the speed is set anew, in samples of the call.
 	review = device.SampleRate
 	// steer is how fast the level is brought to where it should be, and maxSteer
@@ -44,6 +48,7 @@ type capture struct {
 	need, seen float64 // the most that had to wait since the last review; the sum of what did
 	pulls      int
 	since      int // samples
+	reviews    int
 	chunk      [device.FrameSamples]int16
 }
 
@@ -52,6 +57,9 @@ func (c *capture) init(want int, slow float64) {
 	c.want, c.skew = want+c.rate.Delay(), slow
 	c.rate.Stretch(1+slow, 1)
 	c.enough = make(chan struct{})
+	// What always has to wait waits from the beginning, as silence: one packet of
+	// sound makes enough then, and the delay is what it will be.
+	c.n = c.rate.Delay() + margin
 }
 
 // push adds a block; the oldest sound gives way when there is no room.
@@ -136,13 +144,14 @@ func (c *capture) watch(now time.Time, samples int) {
 	if c.since += samples; c.since < review {
 		return
 	}
+	c.reviews++
 	c.adjust(c.seen/float64(c.pulls) - c.need)
 	c.need, c.seen, c.pulls, c.since = 0, 0, 0, 0
 }
 
 // adjust sets the speed by how much too much waits.
 func (c *capture) adjust(over float64) {
-	if over > surplus {
+	if over > surplus || c.reviews <= settling && over > firstSurplus {
 		c.mu.Lock()
 		c.drop(int(over))
 		c.mu.Unlock()

@@ -42,6 +42,30 @@ func TestCapture(t *testing.T) {
 	}
 }
 
+// TestCaptureSettles: what piled up before the first packet is gone within the
+// first seconds, and no more waits than the card's way of delivering needs.
+func TestCaptureSettles(t *testing.T) {
+	var c capture
+	const packet = 960
+	c.init(packet, 0)
+	start := time.Unix(1e9, 0)
+	block, out := make([]int16, device.FrameSamples), make([]int16, packet)
+	for range 2 {
+		c.push(start, block) // a backlog
+	}
+	missing := 0
+	for n := range 4 * 50 {
+		at := start.Add(time.Duration(n) * 20 * time.Millisecond)
+		c.push(at, block)
+		if got := c.pull(at.Add(settle), out); n >= 50 {
+			missing += packet - got
+		}
+	}
+	if ms := c.n * 1000 / device.SampleRate; missing > 0 || ms > 8 {
+		t.Errorf("after four seconds %d ms wait; %d samples were missing", ms, missing)
+	}
+}
+
 func TestCaptureWipes(t *testing.T) {
 	var c capture
 	c.init(960, 0)

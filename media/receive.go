@@ -22,6 +22,10 @@ const (
 	// has one; some take a new one when the call is held and resumed. Each
 	// costs a replay list.
 	maxSources = 8
+	// strangersPerSecond is how many packets of sources that were never heard, and
+	// that do not come from where the peer is, are tried: each costs as much as a
+	// genuine one, and anybody can send any number.
+	strangersPerSecond = 1000
 	// maxOpened is the size of the buffer for decrypted packets.
 	maxOpened = path.MaxDatagram
 )
@@ -46,11 +50,14 @@ type receiver struct {
 	buffer  *jitter.Buffer
 	repairs profile.Repairer
 	asker   profile.Asker
-	shaped  bool // payloads of the shape between Karats came
-	header  rtp.Header
-	control rtcp.Header
-	packet  rtp.Packet
-	opened  [maxOpened]byte
+	// Strangers tried since that time.
+	strangers      int
+	strangersSince time.Time
+	shaped         bool // payloads of the shape between Karats came
+	header         rtp.Header
+	control        rtcp.Header
+	packet         rtp.Packet
+	opened         [maxOpened]byte
 }
 
 func (r *receiver) init() { r.buffer, r.asker = jitter.New(), profile.NewAsker() }
@@ -97,7 +104,7 @@ func (s *Stream) receive(now time.Time, fork path.Fork, from netip.AddrPort, b [
 	r := &s.in
 	r.mu.Lock()
 	var moved bool
-	v := r.open(now, b)
+	v := r.open(now, from, b)
 	if v.newest {
 		moved, r.latched = r.latched != from, from
 		if r.fork != 0 {
@@ -183,7 +190,7 @@ func (s *Stream) count(v verdict) {
 }
 
 // open decrypts a datagram and uses it. The caller holds mu.
-func (r *receiver) open(now time.Time, b []byte) verdict {
+func (r *receiver) open(now time.Time, from netip.AddrPort, b []byte) verdict {
 	switch {
 	case r.clear:
 		return r.openClear(now, b)
@@ -195,7 +202,7 @@ func (r *receiver) open(now time.Time, b []byte) verdict {
 	if _, err := r.header.Unmarshal(b); err != nil || len(b) > maxOpened {
 		return verdict{outcome: forged}
 	}
-	if !r.sources.room(r.header.SSRC) {
+	if !r.sources.room(r.header.SSRC) || !r.sources.has(r.header.SSRC) && !r.admits(now, from) {
 		return verdict{outcome: forged}
 	}
 	opened, err := r.ctx.DecryptRTP(r.opened[:0], b, &r.header)
@@ -217,6 +224,19 @@ func (r *receiver) openClear(now time.Time, b []byte) verdict {
 	v := r.takeVoice(now)
 	v.newest = false
 	return v
+}
+
+// admits tells whether a packet of a source that was never heard is tried. The
+// caller holds mu.
+func (r *receiver) admits(now time.Time, from netip.AddrPort) bool {
+	if from == r.latched || !r.heard {
+		return true
+	}
+	if now.Sub(r.strangersSince) >= time.Second {
+		r.strangersSince, r.strangers = now, 0
+	}
+	r.strangers++
+	return r.strangers <= strangersPerSecond
 }
 
 // isRTCP tells RTCP from RTP on one port.

@@ -125,6 +125,35 @@ func TestNewSource(t *testing.T) {
 	})
 }
 
+// TestStrangers: packets of sources never heard are tried without end where they
+// come from the peer, and only so many each second from elsewhere.
+func TestStrangers(t *testing.T) {
+	inRig(t, instantly, func(r *rig) {
+		r.arm()
+		p := newPeer(t, r.bob.keys, agreed.ReceivePT)
+		r.alice.HandleRTP(1, r.bob.addr, p.voice())
+		elsewhere := netip.MustParseAddrPort("10.6.6.6:666")
+		junk := p.voice()
+		junk[len(junk)-1] ^= 1
+		for n := range 5000 {
+			junk[8], junk[9], junk[10] = byte(n>>8), byte(n), 1
+			r.alice.HandleRTP(0, elsewhere, junk)
+		}
+		p.header.SSRC = 0xBEEF
+		r.alice.HandleRTP(0, elsewhere, p.voice()) // genuine, but not looked at
+		if st := r.alice.Stats(); st.Received != 1 || st.Unauthenticated != 5001 {
+			t.Errorf("%+v, want one heard and 5001 refused", st)
+		}
+		r.alice.HandleRTP(1, r.bob.addr, p.voice())
+		time.Sleep(time.Second)
+		p.header.SSRC = 0xF00D
+		r.alice.HandleRTP(0, elsewhere, p.voice()) // a phone that moved, and began anew
+		if st := r.alice.Stats(); st.Received != 3 {
+			t.Errorf("%+v, want three heard", st)
+		}
+	})
+}
+
 // TestNotVoice: events, other payload types and garbage inside genuine packets
 // are ignored.
 func TestNotVoice(t *testing.T) {

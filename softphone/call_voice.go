@@ -1,9 +1,12 @@
 package softphone
 
 import (
+	"fmt"
 	"time"
 
 	"karat/media"
+	"karat/media/device"
+	"karat/media/profile"
 	"karat/sip/offer"
 )
 
@@ -53,6 +56,10 @@ func (c *call) openVoice() {
 	if c.agreed.Codec != offer.Opus {
 		c.emit(Notice{Head: c.head(), Text: telephoneVoice})
 	}
+	if p := c.phone.packing; p != &profile.Standard {
+		c.emit(Notice{Head: c.head(), Text: fmt.Sprintf("Your voice goes in packets of the profile %s: %d bytes for each %d ms, in place of %d for 20.",
+			p.Name, p.Bytes, p.Samples*1000/device.SampleRate, profile.Standard.Bytes)})
+	}
 }
 
 // cutVoice closes the microphone for good.
@@ -82,8 +89,12 @@ func (c *call) applyMute() {
 // measure tells the voice's figures.
 func (c *call) measure() {
 	s := c.stream.Stats()
+	if !c.phone.talks(c) {
+		s.MicrophoneLevel = 0
+	}
 	c.emit(Media{
 		Head: c.head(), Sent: s.Sent, Received: s.Received, Lost: s.Lost, Concealed: s.Concealed,
+		Restored: s.Restored, LossHeard: s.LossHeard, MicrophoneLevel: s.MicrophoneLevel,
 		Unauthenticated: s.Unauthenticated, RTT: s.RTT, Jitter: s.Jitter, Delay: s.Delay,
 	})
 	c.listen(s)

@@ -95,6 +95,13 @@ type Assayed struct {
 type Media struct {
 	Head
 	Sent, Received, Lost, Concealed uint64
+	// Restored packets were lost, and made anew from what came with later ones.
+	Restored uint64
+	// LossHeard is the share of the last seconds that was made up, 0 to 1.
+	LossHeard float64
+	// MicrophoneLevel is its peak in the last second, in dBFS, muted or not; 0
+	// while the call has no microphone.
+	MicrophoneLevel float64
 	// Unauthenticated packets came that do not carry this call's keys; none of them
 	// is played.
 	Unauthenticated    uint64

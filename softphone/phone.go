@@ -19,6 +19,7 @@ import (
 	"karat/media/apm"
 	"karat/media/device"
 	"karat/media/path"
+	"karat/media/profile"
 	"karat/sip"
 	"karat/softphone/assay"
 	"karat/softphone/netwatch"
@@ -44,6 +45,8 @@ type Config struct {
 	DigitsInSignalling bool
 	// Anonymous: our calls do not say who calls, whatever the account's setting.
 	Anonymous bool
+	// Profile is how the voice is packed: standard, thin or onion; empty: standard.
+	Profile string
 	// Echo sends back what is heard, instead of a microphone.
 	Echo   bool
 	Logger *slog.Logger
@@ -89,6 +92,7 @@ var (
 // calls.
 type Phone struct {
 	cfg     Config
+	packing *profile.Profile
 	log     *slog.Logger
 	account *store.Account // nil: direct calls only
 	agent   *sip.Agent
@@ -125,6 +129,10 @@ func New(cfg Config) (*Phone, error) {
 		done:   make(chan struct{}),
 		calls:  map[string]*call{},
 		lines:  map[string]line{},
+	}
+	var err error
+	if p.packing, err = profile.Named(cmp.Or(cfg.Profile, profile.Standard.Name)); err != nil {
+		return nil, err
 	}
 	p.bell = p.newPhoneBell()
 	if p.cfg.OpenDevice == nil {

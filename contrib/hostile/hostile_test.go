@@ -339,7 +339,7 @@ func TestServer(t *testing.T) {
 	if got != want {
 		t.Errorf("got %q", got)
 	}
-	if b := fmt.Sprintf("%s", r.answer(200, "OK").set("Content-Length", "-5").bytes()); !strings.Contains(b, "Content-Length: -5\r\n\r\n") {
+	if b := string(r.answer(200, "OK").set("Content-Length", "-5").bytes()); !strings.Contains(b, "Content-Length: -5\r\n\r\n") {
 		t.Errorf("got %q", b)
 	}
 }

@@ -29,9 +29,9 @@ const (
 	middle  = 1000 * time.Millisecond
 
 	karatStreams   = 6
-	tellingStreams = 1 // of each kind of telling sender
+	tellingStreams = 2 // of each kind of telling sender
 	streamLength   = 270 * time.Second
-	quickLength    = 56 * time.Second
+	quickLength    = 112 * time.Second
 	rounds         = 2 // of all streams, one after the other
 )
 
@@ -85,6 +85,7 @@ func measureLeak(ctx context.Context, o options) error {
 				record(sender, 100*(i+1)+10*round+n)
 			}
 		}
+		fmt.Printf("recording for %v, round %d\n", length, round+1)
 		group.Wait()
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -2,7 +2,7 @@
 // Linphone and baresip on one machine in one run, and whether the packets tell
 // what is said. It writes RESULTS.md and its plots.
 //
-//	go run ./contrib/voicebench [-quick] [-only quality,delay,leak,echo] [-karat BINARY]
+//	go run ./contrib/voicebench [-quick] [-only mixes,quality,delay,leak,echo] [-karat BINARY]
 //
 // It needs root (it makes network namespaces); what it needs besides it
 // installs. Each part leaves its figures in a file of its own below -data, and
@@ -44,6 +44,7 @@ var parts = []struct {
 	name    string
 	measure func(context.Context, options) error
 }{
+	{"mixes", measureMixes},
 	{"quality", measureQuality},
 	{"delay", measureDelay},
 	{"leak", measureLeak},
@@ -87,7 +88,7 @@ func bench(ctx context.Context) error {
 	var o options
 	f := flag.NewFlagSet("voicebench", flag.ContinueOnError)
 	f.BoolVar(&o.quick, "quick", false, "a few minutes: less speech, fewer cells, fewer windows")
-	f.StringVar(&o.only, "only", "", "only these parts, comma separated: quality, delay, leak, echo; \"report\" measures nothing")
+	f.StringVar(&o.only, "only", "", "only these parts, comma separated: mixes, quality, delay, leak, echo; \"report\" measures nothing")
 	f.IntVar(&o.repeats, "repeats", 2, "calls for each lossy cell, each with other losses")
 	f.StringVar(&o.karat, "karat", "", "use this binary of Karat instead of building one")
 	f.StringVar(&o.root, "root", ".", "the repository")
@@ -156,12 +157,13 @@ func measure(ctx context.Context, o options) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeLimit)
 	defer cancel()
+	began := time.Now()
 	for _, p := range parts {
 		if o.only != "" && !strings.Contains(","+o.only+",", ","+p.name+",") {
 			continue
 		}
 		before := busy()
-		fmt.Printf("== %s (load %.1f)\n", p.name, before)
+		fmt.Printf("== %s (load %.1f), %v since the beginning\n", p.name, before, time.Since(began).Round(time.Second))
 		if err := p.measure(ctx, o); err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}

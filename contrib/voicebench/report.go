@@ -22,7 +22,7 @@ func report(o options) error {
 		return err
 	}
 	for _, part := range []func(options, string, *strings.Builder) error{
-		reportQuality, reportDelay, reportCost, reportLeak, reportEcho,
+		reportMixes, reportQuality, reportDelay, reportCost, reportLeak, reportEcho,
 	} {
 		if err := part(o, dir, &b); err != nil {
 			return err

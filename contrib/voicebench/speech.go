@@ -23,6 +23,8 @@ var needed = []lab.Tool{
 	{Needed: "parec", Package: "pulseaudio-utils"},
 	{Needed: "/usr/lib/*/alsa-lib/libasound_module_pcm_pulse.so", Package: "libasound2-plugins"},
 	{Needed: soundFolder + "/demo-abouttotry.g722", Package: "asterisk-core-sounds-en-g722"},
+	{Needed: speakers[1] + "/demo-abouttotry.g722", Package: "asterisk-core-sounds-fr-g722"},
+	{Needed: speakers[2] + "/demo-abouttotry.g722", Package: "asterisk-core-sounds-ru-g722"},
 }
 
 // soundFolder holds wideband recordings of a speaker, made for announcements.
@@ -36,10 +38,15 @@ const lead = 1500 * time.Millisecond
 
 // recorded decodes announcements and joins them, at 48 kHz.
 func recorded(ctx context.Context, o options, names ...string) ([]int16, error) {
+	return recordedBy(ctx, o, soundFolder, names...)
+}
+
+// recordedBy does so with a speaker's folder.
+func recordedBy(ctx context.Context, o options, folder string, names ...string) ([]int16, error) {
 	var all []int16
 	for _, name := range names {
-		path := filepath.Join(o.scratch, name+".wav")
-		cmd := exec.CommandContext(ctx, "ffmpeg", "-nostdin", "-loglevel", "error", "-y", "-f", "g722", "-i", filepath.Join(soundFolder, name+".g722"), path)
+		path := filepath.Join(o.scratch, filepath.Base(folder)+"-"+name+".wav")
+		cmd := exec.CommandContext(ctx, "ffmpeg", "-nostdin", "-loglevel", "error", "-y", "-f", "g722", "-i", filepath.Join(folder, name+".g722"), path)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("decoding %s: %w: %s", name, err, out)
 		}

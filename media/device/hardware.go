@@ -13,11 +13,14 @@ const (
 	backlog = 3 * FrameSamples
 	// kept is what stays of a backlog.
 	kept = FrameSamples + FrameSamples/2
-	// A speaker's cushion is what still waits when the next 20 ms are written. It
-	// begins small, for it is delay, and grows each time that the card ran dry.
-	leastCushion = FrameSamples / 2
-	mostCushion  = 2 * FrameSamples
-	cushionStep  = FrameSamples / 4
+	// A speaker's cushion is what may still wait when the next 20 ms are written. It
+	// is delay, so it begins with none: who writes has one block of the card's to do
+	// so. It grows each time that the card ran dry, and is tried smaller again when
+	// all was well for a while, for longer each time that this failed.
+	mostCushion = 2 * FrameSamples
+	cushionStep = FrameSamples / 2
+	leastCalm   = 10 * SampleRate
+	mostCalm    = 320 * SampleRate
 	// closeTimeout bounds the wait for a driver that hangs.
 	closeTimeout = 2 * time.Second
 )
@@ -41,6 +44,7 @@ type hardwareSpeaker struct {
 	log      *slog.Logger
 	playing  atomic.Bool // something was written
 	cushion  atomic.Int64
+	calm     calm
 	starved  atomic.Uint64 // samples of silence played because nothing was there
 }
 
@@ -119,7 +123,6 @@ func newHardwareSpeaker(open opener, opts Options) *hardwareSpeaker {
 		writable: make(chan struct{}, 1),
 		log:      opts.Logger,
 	}
-	s.cushion.Store(leastCushion)
 	s.move = s.play
 	return s
 }
@@ -128,13 +131,36 @@ func newHardwareSpeaker(open opener, opts Options) *hardwareSpeaker {
 func (s *hardwareSpeaker) play(samples []int16) {
 	n := s.ring.take(samples)
 	clear(samples[n:])
-	if n < len(samples) && s.playing.Load() {
+	if s.playing.Load() {
 		s.starved.Add(uint64(len(samples) - n))
-		if c := s.cushion.Load(); c < mostCushion {
-			s.cushion.Store(c + cushionStep)
-		}
+		s.cushion.Store(s.calm.next(s.cushion.Load(), len(samples), n < len(samples)))
 	}
 	wake(s.writable)
+}
+
+// calm is how long a speaker did not run dry. The sound system's thread alone uses
+// it.
+type calm struct {
+	samples int
+	needed  int  // before less is tried
+	trying  bool // less than was needed once
+}
+
+// next is the cushion after so many samples, with which the card ran dry or not.
+func (c *calm) next(cushion int64, samples int, dry bool) int64 {
+	c.needed = max(c.needed, leastCalm)
+	switch c.samples += samples; {
+	case dry:
+		if c.trying {
+			c.needed = min(2*c.needed, mostCalm)
+		}
+		c.samples, c.trying = 0, false
+		return min(cushion+cushionStep, mostCushion)
+	case c.samples >= c.needed && cushion > 0:
+		c.samples, c.trying = 0, true
+		return cushion - cushionStep
+	}
+	return cushion
 }
 
 // Write adds 20 ms, and waits until little enough of it is left to play.

@@ -191,6 +191,38 @@ func TestSpeaker(t *testing.T) {
 	}
 }
 
+// TestCalm: the cushion is tried smaller when the card did not run dry for a while,
+// and less often when that failed.
+func TestCalm(t *testing.T) {
+	var c calm
+	const block = FrameSamples / 2
+	lasts := func(cushion int64) (seconds int) {
+		for n := 0; ; n++ {
+			if next := c.next(cushion, block, false); next != cushion {
+				if next != cushion-cushionStep {
+					t.Fatalf("from %d to %d", cushion, next)
+				}
+				return n * block / SampleRate
+			}
+			if n > mostCalm/block {
+				return -1
+			}
+		}
+	}
+	cushion := c.next(0, block, true)
+	if cushion != cushionStep {
+		t.Fatalf("dry once: %d", cushion)
+	}
+	for _, want := range []int{9, 19, 39, 79, 159, 319, 319} { // whole seconds, rounded down
+		if got := lasts(cushion); got != want {
+			t.Errorf("less was tried after %d s, want %d", got, want)
+		}
+		if got := c.next(cushion-cushionStep, block, true); got != cushion {
+			t.Fatalf("dry again: %d", got)
+		}
+	}
+}
+
 // TestSpeakerUnplugged: writing goes on at its pace.
 func TestSpeakerUnplugged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

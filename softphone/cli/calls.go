@@ -15,6 +15,7 @@ type callOptions struct {
 	Account         string `help:"The account to use, when there are several." placeholder:"AOR"`
 	RequireVerified bool   `help:"Refuse a call unless its code was compared before."`
 	DTMFInfo        bool   `name:"dtmf-info" help:"Send keys of a telephone in the signalling, for menus that take them in no other way. Every provider on the way reads them."`
+	Profile         string `help:"How the voice is packed, for the whole call and whatever is said: standard; thin, for a data plan that counts (two thirds of the bytes, 20 ms more delay); onion, for a way through Tor." enum:"standard,thin,onion" default:"standard"`
 	Allow           string `help:"For this one call, allow what you know is not private." placeholder:"provider|clear"`
 }
 
@@ -32,7 +33,8 @@ func (e *env) phoneConfig(o callOptions, s *store.Store) softphone.Config {
 		Store: s, Account: o.Account, Listen: e.flags.Listen,
 		Microphone: settings.Microphone, Speaker: settings.Speaker,
 		Policy: assay.Policy{RequireVerified: o.RequireVerified, AllowProvider: o.Allow == "provider", AllowClear: o.Allow == "clear"}, DigitsInSignalling: o.DTMFInfo,
-		Logger: e.log,
+		Profile: o.Profile,
+		Logger:  e.log,
 	}
 	if e.flags.Mic != "" {
 		cfg.Microphone = e.flags.Mic

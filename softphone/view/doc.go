@@ -35,7 +35,8 @@
 //	mismatch           name
 //	talking            –
 //	assay              private, promises: [{id, verdict, why}]
-//	media              sent, received, lost, concealed, unauthenticated, rtt_ms, jitter_ms, delay_ms
+//	media              sent, received, lost, concealed, unauthenticated, rtt_ms, jitter_ms, delay_ms,
+//	                   restored, loss_heard (share of the last seconds), microphone_dbfs
 //	moving             done, why: the call is taken to a network that changed
 //	voice_missing      back (it comes again), unauthenticated (came instead)
 //	held               ours, theirs: who lets whom wait, now

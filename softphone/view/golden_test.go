@@ -133,7 +133,7 @@ func TestJSONFields(t *testing.T) {
 		"secure":            {"auth_tag", "cipher", "continuity", "hash", "key_agreement", "sas", "verified"},
 		"mismatch":          {"name"},
 		"assay":             {"private", "promises"},
-		"media":             {"concealed", "delay_ms", "jitter_ms", "lost", "received", "rtt_ms", "sent", "unauthenticated"},
+		"media":             {"concealed", "delay_ms", "jitter_ms", "loss_heard", "lost", "microphone_dbfs", "received", "restored", "rtt_ms", "sent", "unauthenticated"},
 		"moving":            {"done", "why"},
 		"voice_missing":     {"back", "unauthenticated"},
 		"refused":           {"why"},

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"math"
 	"time"
 
 	"karat/softphone"
@@ -85,6 +86,9 @@ type (
 		RTT       float64 `json:"rtt_ms"`
 		Jitter    float64 `json:"jitter_ms"`
 		Delay     float64 `json:"delay_ms"`
+		Restored  uint64  `json:"restored"`
+		LossHeard float64 `json:"loss_heard"`
+		Level     float64 `json:"microphone_dbfs"`
 	}
 	movingJSON struct {
 		headJSON
@@ -154,6 +158,7 @@ func JSON(ev softphone.Event) (object any, ok bool) {
 		return mediaJSON{
 			head("media", ev.Head), ev.Sent, ev.Received, ev.Lost, ev.Concealed, ev.Unauthenticated,
 			milliseconds(ev.RTT), milliseconds(ev.Jitter), milliseconds(ev.Delay),
+			ev.Restored, math.Round(ev.LossHeard*1000) / 1000, math.Round(ev.MicrophoneLevel),
 		}, true
 	case softphone.VoiceMissing:
 		return voiceMissingJSON{head("voice_missing", ev.Head), ev.Back, ev.Unauthenticated}, true

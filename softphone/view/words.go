@@ -50,6 +50,13 @@ func because(why string) string {
 	return " (" + why + ")"
 }
 
+const (
+	// audibleLoss is the share of made-up sound that people begin to hear.
+	audibleLoss = 0.01
+	// deafLevel is below the noise of any microphone that is switched on, in dBFS.
+	deafLevel = -80
+)
+
 // Figures is the voice's figures on one line.
 func Figures(ev softphone.Media) string {
 	heard := ev.Received + ev.Lost
@@ -59,6 +66,12 @@ func Figures(ev softphone.Media) string {
 	}
 	figures := fmt.Sprintf("voice: %d sent, %d received, %.1f %% lost, %d concealed; round trip %s, jitter %s, delay %s",
 		ev.Sent, ev.Received, lost, ev.Concealed, ms(ev.RTT), ms(ev.Jitter), ms(ev.Delay))
+	if ev.LossHeard >= audibleLoss {
+		figures += fmt.Sprintf("; %.0f %% of what you hear is made up", 100*ev.LossHeard)
+	}
+	if ev.MicrophoneLevel <= deafLevel {
+		figures += "; your microphone hears nothing"
+	}
 	if ev.Unauthenticated > 0 {
 		figures += fmt.Sprintf("; %d forged and thrown away", ev.Unauthenticated)
 	}

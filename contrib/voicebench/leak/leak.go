@@ -24,26 +24,45 @@ type Packet struct {
 // paceOver is how much of a stream, each way, gives the pace of its middle.
 const paceOver = 5.0
 
-// Pace sets Late in a whole stream: against the mean of the stream around each
-// packet, which a wrong clock does not move. number is each packet's place in
-// the stream, from its sequence number.
+// usual is the quantile of what is around a packet that counts as on time. What
+// disturbs a machine makes packets late, some of them very, and never early: the
+// mean would follow that, and hide what the sender itself does.
+const usual = 0.25
+
+// Pace sets Late in a whole stream: against what is usual in the stream around each
+// packet, once the steady drift of a wrong clock is taken out. number is each
+// packet's place in the stream, from its sequence number.
 func Pace(stream []Packet, number []int) {
-	sum := make([]float64, len(stream)+1)
 	offset := make([]float64, len(stream))
 	for i, p := range stream {
 		offset[i] = p.At - float64(number[i])*nominal
-		sum[i+1] = sum[i] + offset[i]
 	}
+	straighten(offset)
 	reach := int(paceOver / nominal)
+	var around []float64
 	for i := range stream {
-		// As far back as forth, so that a steady drift cancels.
-		n := min(reach, i, len(stream)-1-i)
-		stream[i].Late = offset[i] - (sum[i+n+1]-sum[i-n])/float64(2*n+1)
+		first, last := max(i-reach, 0), min(i+reach+1, len(stream))
+		around = append(around[:0], offset[first:last]...)
+		slices.Sort(around)
+		stream[i].Late = offset[i] - around[int(usual*float64(len(around)-1))]
+	}
+}
+
+// straighten takes out the drift between the first and the last tenth.
+func straighten(offset []float64) {
+	tenth := len(offset) / 10
+	if tenth == 0 {
+		return
+	}
+	median := func(part []float64) float64 { return quantiles(part, 0.5)[0] }
+	slope := (median(offset[len(offset)-tenth:]) - median(offset[:tenth])) / float64(len(offset)-tenth)
+	for i := range offset {
+		offset[i] -= slope * float64(i)
 	}
 }
 
 // features is how many numbers a window becomes.
-const features = 31
+const features = 33
 
 // nominal is the time between two packets.
 const nominal = 0.020
@@ -72,7 +91,7 @@ func Features(window []Packet) []float64 {
 	f = append(f, quantiles(off, 0.1, 0.25, 0.5, 0.75, 0.9, 1)...)
 	f = append(f, correlation(gaps, 1), correlation(gaps, 2), drift(window))
 	f = append(f, moments(late)...)
-	f = append(f, quantiles(late, 0, 0.1, 0.5, 0.9, 1)...)
+	f = append(f, quantiles(late, 0, 0.05, 0.1, 0.25, 0.5, 0.9, 1)...)
 	f = append(f, moments(sizes)...)
 	f = append(f, quantiles(sizes, 0, 0.1, 0.5, 0.9, 1)...)
 	f = append(f, correlation(sizes, 1), distinct(sizes))

@@ -82,7 +82,7 @@ func TestPace(t *testing.T) {
 	if early := stream[600].Late; math.Abs(early) > 1e-9 {
 		t.Errorf("drift is late: %g s", early)
 	}
-	if late := stream[1025].Late; late < 0.0004 || late > 0.0005 {
+	if late := stream[1025].Late; late < 0.0004 || late > 0.000501 {
 		t.Errorf("half a millisecond is %g s", late)
 	}
 }

@@ -27,7 +27,7 @@ const (
 )
 
 // errOneSAS is what M wants.
-var errOneSAS = errors.New("M is in the middle, and both show one SAS")
+var errOneSAS = errors.New("both show one SAS, and M is in the middle")
 
 // Judge says what an attack came to. What must never be has no outcome: M between
 // two ends that say that they are secure, with one SAS or without an alarm where
@@ -49,7 +49,7 @@ func (x Attack) Judge(a, b Fate) (Outcome, error) {
 	case a.Secure && b.gaveUp() || b.Secure && a.gaveUp():
 		return OneSilent, nil
 	}
-	return "", fmt.Errorf("A: %v, B: %v", a, b)
+	return "", fmt.Errorf("ends that no outcome names: A: %v, B: %v", a, b)
 }
 
 // SameWords tells whether M has what it wants, if it has keys with both: their
