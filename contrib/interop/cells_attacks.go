@@ -36,7 +36,10 @@ func attackCells() []cell {
 		name: "zrtpspec/middle",
 		proves: "each attack of contrib/zrtpspec from the middle between Karat's engine and a Linphone, whoever calls and commits: " +
 			"never a wrong \"secure\", never one SAS, always an alarm or an honest end, as " + middleFile + " says",
-		limit: attacksLimit, run: attackLinphone,
+		// Not with every change: Linphone 5.1 crashes now and then under an attack
+		// (a null pointer in its ZRTP), and the attacks that it would have met next
+		// find nobody.
+		limit: attacksLimit, full: true, run: attackLinphone,
 	}}
 }
 
