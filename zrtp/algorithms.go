@@ -120,7 +120,7 @@ func (o offer) withMandatory() offer {
 }
 
 func complete(list []wire.Algorithm, mandatory ...wire.Algorithm) []wire.Algorithm {
-	list = slices.Clone(list)
+	list = append(make([]wire.Algorithm, 0, len(list)+len(mandatory)), list...)
 	for _, m := range mandatory {
 		if !slices.Contains(list, m) {
 			list = append(list, m)
@@ -149,7 +149,11 @@ func (o offer) coupled(keyAgreement wire.Algorithm) offer {
 
 // only is the part of list that is allowed.
 func only(list []wire.Algorithm, allowed ...wire.Algorithm) []wire.Algorithm {
-	return slices.DeleteFunc(slices.Clone(list), func(a wire.Algorithm) bool { return !slices.Contains(allowed, a) })
+	refused := func(a wire.Algorithm) bool { return !slices.Contains(allowed, a) }
+	if !slices.ContainsFunc(list, refused) {
+		return list
+	}
+	return slices.DeleteFunc(slices.Clone(list), refused)
 }
 
 // choose picks what we want most among what the peer can do. Unlike RFC 6189,

@@ -46,29 +46,28 @@ func benchHandshake(tb testing.TB, ka string) {
 // ratio compares with them and the hashes, MACs and ciphers that RFC 6189 asks for,
 // so that what is left is packets, parsing and memory.
 //
-// All are medians: another process takes its time from one turn or another.
+// All are medians, the ratios those of single turns: another process takes its time
+// from one turn or another, and the processor's clock changes between them.
 func BenchmarkX2M2AgainstPrimitives(b *testing.B) {
-	var laps [3][]time.Duration
-	lap := func(i int, do func(testing.TB)) {
+	var whole, public, symmetric, publicRatio, ratio []float64
+	lap := func(do func(testing.TB)) float64 {
 		began := time.Now()
 		do(b)
-		laps[i] = append(laps[i], time.Since(began))
+		return float64(time.Since(began))
 	}
 	for b.Loop() {
-		lap(0, func(tb testing.TB) { benchHandshake(tb, "X2M2") })
-		lap(1, primitives)
-		lap(2, symmetricPrimitives)
+		w := lap(func(tb testing.TB) { benchHandshake(tb, "X2M2") })
+		p, s := lap(primitives), lap(symmetricPrimitives)
+		whole, public, symmetric = append(whole, w), append(public, p), append(symmetric, s)
+		publicRatio, ratio = append(publicRatio, w/p), append(ratio, w/(p+s))
 	}
-	median := func(i int) float64 {
-		slices.Sort(laps[i])
-		return float64(laps[i][len(laps[i])/2])
+	for unit, turns := range map[string][]float64{
+		"handshake-ns/op": whole, "public-ns/op": public, "symmetric-ns/op": symmetric,
+		"public-ratio": publicRatio, "ratio": ratio,
+	} {
+		slices.Sort(turns)
+		b.ReportMetric(turns[len(turns)/2], unit)
 	}
-	whole, public, symmetric := median(0), median(1), median(2)
-	b.ReportMetric(whole/public, "public-ratio")
-	b.ReportMetric(whole/(public+symmetric), "ratio")
-	b.ReportMetric(whole, "handshake-ns/op")
-	b.ReportMetric(public, "public-ns/op")
-	b.ReportMetric(symmetric, "symmetric-ns/op")
 }
 
 // symmetricPrimitives are the hashes, MACs and ciphers of both ends: what each of
