@@ -21,11 +21,15 @@ func (l *link) tamper(typ wire.Type, change func(from *end, msg []byte) []byte) 
 			return []arrival{{pkt: pkt}}
 		}
 		id := uint16(0)
-		if f, ok := p.Fragment(); ok {
+		f, isPiece := p.Fragment()
+		if isPiece {
 			id, p.Message = f.MessageID, pieces[from].Add(l.now, f)
 		}
-		if p.Message == nil {
+		switch {
+		case p.Message == nil:
 			return nil // its last piece brings the whole
+		case !isPiece && wire.TypeOf(p.Message) != typ:
+			return []arrival{{pkt: pkt}}
 		}
 		msg := bytes.Clone(p.Message)
 		if wire.TypeOf(msg) == typ {

@@ -154,9 +154,7 @@ func withPBXHello(t *testing.T, a, b Config, mitm bool, change func(c *wire.Conf
 		a.Rand = testRand(seed)
 		l := newLink(t, a, b)
 		if mitm {
-			h := parseHello(t, l.b.Session)
-			h.MiTM = true
-			l.b.hello = seal(h.Append(nil), l.b.chain.h2)
+			l.b.withMFlag(t)
 		}
 		var side sideKeys
 		l.tamper(wire.TypeConfirm1, func(from *end, msg []byte) []byte {
@@ -165,16 +163,7 @@ func withPBXHello(t *testing.T, a, b Config, mitm bool, change func(c *wire.Conf
 			}
 			own, _ := from.x.keys.of(Responder)
 			side = sideKeys{mac: own.mac.Clone(), zrtp: own.zrtp.Clone()}
-			c, err := wire.ParseConfirm(msg)
-			if err != nil {
-				t.Fatal(err)
-			}
-			plain, _ := cfb(own.zrtp, c.IV, c.Encrypted, false)
-			confirmed, _ := wire.ParseConfirmed(plain)
-			change(&confirmed)
-			c.Encrypted, _ = cfb(own.zrtp, c.IV, confirmed.Append(nil), true)
-			c.MAC = from.confirmMAC(own.mac, c.Encrypted)
-			return c.Append(nil)
+			return changeConfirm(t, from, side, msg, change)
 		})
 		l.start()
 		l.run(time.Second)
@@ -185,6 +174,29 @@ func withPBXHello(t *testing.T, a, b Config, mitm bool, change func(c *wire.Conf
 	}
 	t.Fatal("b never became responder")
 	return nil, sideKeys{}
+}
+
+// withMFlag makes an end, which has not started yet, say that it is a PBX.
+func (e *end) withMFlag(t *testing.T) {
+	t.Helper()
+	h := parseHello(t, e.Session)
+	h.MiTM = true
+	e.hello = seal(h.Append(nil), e.chain.h2)
+}
+
+// changeConfirm changes what a Confirm says, under a good MAC.
+func changeConfirm(t *testing.T, from *end, side sideKeys, msg []byte, change func(c *wire.Confirmed)) []byte {
+	t.Helper()
+	c, err := wire.ParseConfirm(msg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, _ := cfb(side.zrtp, c.IV, c.Encrypted, false)
+	confirmed, _ := wire.ParseConfirmed(plain)
+	change(&confirmed)
+	c.Encrypted, _ = cfb(side.zrtp, c.IV, confirmed.Append(nil), true)
+	c.MAC = from.confirmMAC(side.mac, c.Encrypted)
+	return c.Append(nil)
 }
 
 // Section 4.7.2 (row 80): GoClear is repeated until ClearACK, at the intervals of

@@ -46,7 +46,7 @@ func strongVector() Algorithms {
 
 // faults are exchanges with one fault each.
 func faults(t *testing.T) (cases []vectorCase) {
-	x255, dh3k, kem := classicVector("X255"), classicVector("DH3k"), strongVector()
+	x255, kem := classicVector("X255"), strongVector()
 	flip := func(at int) func(*end, []byte) []byte {
 		return func(_ *end, msg []byte) []byte {
 			msg[(at+len(msg))%len(msg)] ^= 1
@@ -98,12 +98,14 @@ func faults(t *testing.T) (cases []vectorCase) {
 		prevailing(func(c *wire.Commit) { c.PublicKey[32], c.PublicKey[33] = 0xff, 0xff }))
 	add("kem-x25519-zero", "KEM mode: a public key whose X25519 is all zero", kem, wire.TypeCommit, wire.CodeBadPublicValue,
 		prevailing(func(c *wire.Commit) { clear(c.PublicKey[:32]) }))
-	for _, ka := range []string{"X255", "DH3k"} {
-		values := weakValues()[ka]
+	weak := weakValues()
+	maps.Copy(weak, weakPoints(t))
+	for _, ka := range slices.Sorted(maps.Keys(weak)) {
+		values := weak[ka]
 		for _, name := range slices.Sorted(maps.Keys(values)) {
-			a := x255
-			if ka == "DH3k" {
-				a = dh3k
+			a := classicVector(ka)
+			if ka == "EC38" {
+				a.Hashes = []string{"S384"}
 			}
 			add("dhpart1-"+strings.ReplaceAll(ka+"-"+name, " ", "-"), "a DHPart1 whose public value is "+name+", under a good MAC", a, wire.TypeDHPart1, wire.CodeBadPublicValue,
 				changeDHPart(t, func(d *wire.DHPart) { d.PublicValue = values[name] }))
@@ -140,10 +142,12 @@ func vectorCases(t *testing.T) []vectorCase {
 			name: "known-" + ka, about: "the two share a retained secret, which is s1", algorithms: classicVector(ka), known: true,
 		})
 	}
-	strongHash := Algorithms{[]string{"X255"}, []string{"S384"}, []string{"AES3"}, []string{"HS80"}, []string{"B256"}}
+	cases = append(cases, skippingDH()...)
+	cases = append(cases, skippingDHFaults(t)...)
+	cases = append(cases, clearCases(t)...)
+	cases = append(cases, pbxCases(t)...)
+	cases = append(cases, damagedCases(t)...)
 	cases = append(cases,
-		vectorCase{name: "preshared-S256", about: "Preshared mode: the two share a retained secret, and have compared their SAS", algorithms: classicVector("X255"), preshared: true},
-		vectorCase{name: "preshared-S384", about: "Preshared mode with the stronger hash and cipher", algorithms: strongHash, preshared: true},
 		vectorCase{name: "preshared-aux-pbx", about: "Preshared mode with an auxsecret and a pbxsecret in the preshared_key", algorithms: classicVector("X255"), preshared: true, aux: true, pbx: true},
 		vectorCase{
 			name: "fault-preshared-commit-mac", about: "Preshared mode: a Commit with a wrong MAC, which Confirm2 shows", algorithms: classicVector("X255"), preshared: true,

@@ -40,9 +40,22 @@ type vectorLine struct {
 	from   string
 	at     time.Duration
 	packet []byte
+	action string // in place of a packet: what the owner of this end asks it to do
 }
 
+// What an owner may ask for.
+const (
+	askGoClear  = "GoClear"
+	askGoSecure = "GoSecure"
+)
+
 func (v *vector) set(name, value string) { v.header = append(v.header, [2]string{name, value}) }
+
+// replace gives a line that is there another value.
+func (v *vector) replace(name, value string) {
+	i := slices.IndexFunc(v.header, func(h [2]string) bool { return h[0] == name })
+	v.header[i][1] = value
+}
 
 func (v *vector) setHex(name string, b []byte) { v.set(name, hex.EncodeToString(b)) }
 
@@ -71,7 +84,11 @@ func (v *vector) text() string {
 	}
 	b.WriteString("\n")
 	for _, l := range v.lines {
-		fmt.Fprintf(&b, "%s %d %x\n", l.from, l.at.Milliseconds(), l.packet)
+		what := l.action
+		if what == "" {
+			what = hex.EncodeToString(l.packet)
+		}
+		fmt.Fprintf(&b, "%s %d %s\n", l.from, l.at.Milliseconds(), what)
 	}
 	return b.String()
 }
@@ -96,11 +113,19 @@ func readVector(t *testing.T, path string) *vector {
 			continue
 		}
 		at, err := strconv.Atoi(fields[1])
-		packet, herr := hex.DecodeString(fields[2])
-		if err != nil || herr != nil {
+		line := vectorLine{from: fields[0], at: time.Duration(at) * ms}
+		switch fields[2] {
+		case askGoClear, askGoSecure:
+			line.action = fields[2]
+		default:
+			var herr error
+			line.packet, herr = hex.DecodeString(fields[2])
+			err = errors.Join(err, herr)
+		}
+		if err != nil {
 			t.Fatalf("%s: %q", path, lines.Text())
 		}
-		v.lines = append(v.lines, vectorLine{fields[0], time.Duration(at) * ms, packet})
+		v.lines = append(v.lines, line)
 	}
 	return v
 }
@@ -125,6 +150,17 @@ type vectorCase struct {
 	aux, pbx    bool // and these
 	preshared   bool // they have compared their SAS, and use Preshared mode
 	announced   bool // of the other end's Hello another one was announced to a
+	further     bool // a further stream, in Multistream mode
+	allowClear  bool // both users allow GoClear
+	// role is that of a, where it matters; it is as a's random octets will have it,
+	// which begin with seed.
+	role Role
+	seed byte
+	// prepare is what happens before the start, after what once both are secure.
+	prepare func(l *link)
+	after   func(t *testing.T, c vectorCase, v *vector, l *link)
+	// damage changes packets on their way; the exchange comes to its end all the same.
+	damage func(l *link) func(from *end, n int, pkt []byte) []arrival
 	// fault changes all messages of a type on their way, as their sender could; nil:
 	// there is none. code is what the other end says of it.
 	typ   wire.Type
@@ -149,6 +185,7 @@ func (c vectorCase) config(base Config) Config {
 	if c.aux {
 		base.AuxSecret = vectorAux()
 	}
+	base.AllowClear, base.Further = c.allowClear, c.further
 	return base
 }
 
@@ -163,6 +200,9 @@ func (c vectorCase) make(t *testing.T) *vector {
 	cryptotest.SetGlobalRandom(t, vectorSeed)
 	a, b := configs()
 	a, b = c.config(a), c.config(b)
+	if c.seed > 0 {
+		a.Rand = testRand(c.seed)
+	}
 	drawn := [2]*recorder{{Reader: a.Rand}, {Reader: b.Rand}}
 	a.Rand, b.Rand = drawn[0], drawn[1]
 	l := newLink(t, a, b)
@@ -172,6 +212,40 @@ func (c vectorCase) make(t *testing.T) *vector {
 	if c.fault != nil {
 		l.tamper(c.typ, c.fault)
 	}
+	if c.damage != nil {
+		l.filter = c.damage(l)
+	}
+	v.record(l)
+	if c.further {
+		joinVector(t, l)
+	}
+	if c.prepare != nil {
+		c.prepare(l)
+	}
+	if c.announced {
+		l.a.ExpectHello([]string{version + " " + strings.Repeat("00", 32)})
+	}
+	l.start()
+	if c.code == 0 {
+		c.secure(t, v, l, drawn)
+	} else {
+		c.failed(t, v, l, drawn)
+	}
+	if c.role != RoleUnknown && c.role != l.a.x.role {
+		c.seed++
+		return c.make(t)
+	}
+	if c.after != nil {
+		c.after(t, c, v, l)
+		for i, e := range []*end{l.a, l.b} {
+			v.replace(e.name+"-random", hex.EncodeToString(drawn[i].given))
+		}
+	}
+	return v
+}
+
+// record writes down what arrives.
+func (v *vector) record(l *link) {
 	change := l.filter
 	l.filter = func(from *end, n int, pkt []byte) []arrival {
 		arrivals := []arrival{{pkt: pkt}}
@@ -179,20 +253,20 @@ func (c vectorCase) make(t *testing.T) *vector {
 			arrivals = change(from, n, pkt)
 		}
 		for _, arrives := range arrivals {
-			v.lines = append(v.lines, vectorLine{from.name, l.now.Sub(epoch), arrives.pkt})
+			v.lines = append(v.lines, vectorLine{from: from.name, at: l.now.Sub(epoch), packet: arrives.pkt})
 		}
 		return arrivals
 	}
-	if c.announced {
-		l.a.ExpectHello([]string{version + " " + strings.Repeat("00", 32)})
-	}
-	l.start()
-	if c.fault == nil && !c.announced {
-		c.secure(t, v, l, drawn)
-	} else {
-		c.failed(t, v, l, drawn)
-	}
-	return v
+}
+
+// act writes down what the owner of an end asks.
+func (v *vector) act(l *link, e *end, action string) {
+	v.lines = append(v.lines, vectorLine{from: e.name, at: l.now.Sub(epoch), action: action})
+}
+
+// suiteNames is a suite as a file tells it.
+func suiteNames(s suite) []string {
+	return []string{s.keyAgreement.Name(), s.hash.Name(), s.cipher.Name(), s.authTag.Name(), s.sas.Name()}
 }
 
 // sides writes down what both ends began with.
@@ -205,6 +279,13 @@ func (c vectorCase) sides(v *vector, l *link, drawn [2]*recorder) {
 	v.set("offer-sas-types", list(c.algorithms.SASTypes))
 	if c.preshared {
 		v.set("mode", "Preshared")
+	}
+	if c.further {
+		v.set("mode", "Multistream")
+		v.setHex("ZRTPSess", vectorSession(c.algorithms, l.a.cfg.ZID).value.Expose())
+	}
+	if c.allowClear {
+		v.set("allow-clear", "both")
 	}
 	if c.known || c.preshared {
 		for i := range 2 {
@@ -287,25 +368,31 @@ func (c vectorCase) secure(t *testing.T, v *vector, l *link, drawn [2]*recorder)
 			}
 		}
 	}
-	s, _ := l.wantSecure()
 	v.set("expect", "secure")
 	initiator, responder := l.a, l.b
-	if s.Role == Responder {
+	if c.further {
+		if s, _ := l.wantStream(); s.Role == Responder {
+			initiator, responder = l.b, l.a
+		}
+	} else if s, _ := l.wantSecure(); s.Role == Responder {
 		initiator, responder = l.b, l.a
 	}
 	v.set("initiator", initiator.name)
-	v.set("suite", strings.Join([]string{s.KeyAgreement, s.Hash, s.Cipher, s.AuthTag, s.SASType}, " "))
+	v.set("suite", strings.Join(suiteNames(initiator.x.suite), " "))
 	c.sides(v, l, drawn)
 	for _, name := range slices.Sorted(maps.Keys(privates)) {
 		if privates[name] != nil {
 			v.setHex(name+"-private", privates[name])
 		}
 	}
-	if c.preshared {
+	switch {
+	case c.preshared:
 		c.derivePreshared(t, v, initiator)
-		return
+	case c.further:
+		deriveStreamVector(t, v, initiator, vectorSession(c.algorithms, initiator.cfg.ZID).value, "")
+	default:
+		c.derive(t, v, initiator, responder, results["DHResult"])
 	}
-	c.derive(t, v, initiator, responder, results["DHResult"])
 }
 
 // privateHalf is the secret of a Diffie-Hellman half; nil of others, whose
@@ -380,19 +467,7 @@ func (c vectorCase) derivePreshared(t *testing.T, v *vector, initiator *end) {
 // setKeys writes down all that an s0 gives.
 func setKeys(t *testing.T, v *vector, k kdf, initiator *end) {
 	t.Helper()
-	v.setHex("s0", k.s0.Expose())
-	v.setHex("kdf_context", k.context)
-	for _, role := range []string{"Initiator", "Responder"} {
-		side := k.side(role)
-		v.setHex(role+" SRTP master key", side.srtp.Key.Expose())
-		v.setHex(role+" SRTP master salt", side.srtp.Salt.Expose())
-		v.setHex(role+" HMAC key", side.mac.Expose())
-		v.setHex(role+" ZRTP key", side.zrtp.Expose())
-		agreed, _ := find[KeysAgreed](initiator)
-		if own := agreed.Keys.Send; role == "Initiator" {
-			wantSame(t, "the initiator's direction", own, side.srtp)
-		}
-	}
+	setStreamKeys(t, v, k, initiator, "")
 	v.setHex("retained secret", k.derive("retained secret", retainedLen).Expose())
 	v.setHex("ZRTP Session Key", k.derive("ZRTP Session Key", k.suite.hashLen()).Expose())
 	sas := k.derive("SAS", sasHashLen).Expose()
@@ -400,6 +475,24 @@ func setKeys(t *testing.T, v *vector, k kdf, initiator *end) {
 	value := binary.BigEndian.Uint32(sas)
 	v.set("sas-b32", renderSAS(wire.B32, value))
 	v.set("sas-b256", renderSAS(wire.B256, value))
+}
+
+// setStreamKeys writes down what Multistream mode has too, each name after a prefix.
+func setStreamKeys(t *testing.T, v *vector, k kdf, initiator *end, prefix string) {
+	t.Helper()
+	v.setHex(prefix+"s0", k.s0.Expose())
+	v.setHex(prefix+"kdf_context", k.context)
+	for _, role := range []string{"Initiator", "Responder"} {
+		side := k.side(role)
+		v.setHex(prefix+role+" SRTP master key", side.srtp.Key.Expose())
+		v.setHex(prefix+role+" SRTP master salt", side.srtp.Salt.Expose())
+		v.setHex(prefix+role+" HMAC key", side.mac.Expose())
+		v.setHex(prefix+role+" ZRTP key", side.zrtp.Expose())
+		agreed, _ := find[KeysAgreed](initiator)
+		if own := agreed.Keys.Send; role == "Initiator" {
+			wantSame(t, "the initiator's direction", own, side.srtp)
+		}
+	}
 }
 
 // The files are what the engine makes today, to the octet: so they were made by it,
