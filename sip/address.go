@@ -21,7 +21,7 @@ func (a *Agent) Secure() bool { return a.line != nil && a.line.hop.kind == overT
 // names. Calls of the account go by its server; a direct one goes to where it
 // came from.
 func (c *Call) MediaAddr() (netip.Addr, error) {
-	if c.flow.account || !c.source.IsValid() {
+	if c.account || !c.source.IsValid() {
 		return c.agent.MediaAddr(c.peer)
 	}
 	return c.agent.network.LocalFor(c.source.Addr())

@@ -68,7 +68,8 @@ func NewAgent(cfg Config) (*Agent, error) {
 		merged:  make(map[string]string),
 		flows:   make(map[*flow]struct{}),
 	}
-	if a.network == nil {
+	own := a.network == nil
+	if own {
 		a.network = machine{}
 	}
 	if a.log == nil {
@@ -79,7 +80,7 @@ func NewAgent(cfg Config) (*Agent, error) {
 			return nil, err
 		}
 	}
-	a.dialer = &dialer{network: a.network, numbers: &numbers{}, locator: newLocator(a.network)}
+	a.dialer = &dialer{network: a.network, numbers: &numbers{}, locator: newLocator(a.network), machine: own}
 	if cfg.Account != nil {
 		var err error
 		if a.line, err = newLine(a, cfg.Account); err != nil {
@@ -134,12 +135,13 @@ func (a *Agent) InviteAs(ctx context.Context, target string, how Manner, sdp []b
 	if err != nil {
 		return nil, err
 	}
-	f, remote, err := a.flowFor(ctx, target)
+	w, err := a.wayFor(ctx, target, nil)
 	if err != nil {
 		return nil, err
 	}
-	c := a.newCall(f)
-	c.outgoing, c.peer, c.remote = true, target, remote
+	c := a.newCall(w)
+	c.outgoing, c.peer = true, target
+	f, remote := w.flow, w.remote
 	// RFC 3261, Section 19.1.1: a Request-URI holds no headers.
 	uri.Headers = nil
 	local := a.local(f, remote)
@@ -154,9 +156,11 @@ func (a *Agent) InviteAs(ctx context.Context, target string, how Manner, sdp []b
 	}
 	c.machine, err = dialog.Place(local, uri.String(), sdp, extra...)
 	if err != nil {
+		c.flow.leave()
 		return nil, fmt.Errorf("%w: %w", ErrAddress, err)
 	}
 	if err := a.enter(c, nil); err != nil {
+		c.flow.leave()
 		return nil, err
 	}
 	return c, nil
@@ -185,6 +189,7 @@ func (a *Agent) enter(c *Call, invite *sip.Request) error {
 	}
 	a.wg.Go(func() {
 		c.run()
+		c.flow.leave()
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		delete(a.calls, key)
@@ -204,6 +209,13 @@ func (a *Agent) isDead() bool {
 	default:
 		return false
 	}
+}
+
+// isClosed tells that no new flows are to be opened.
+func (a *Agent) isClosed() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.closed
 }
 
 // rung says that the owner was told the end of an incoming call.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -28,12 +29,11 @@ const (
 // owns the call, they send it messages.
 type Call struct {
 	agent    *Agent
-	flow     *flow // the account's flow at the time, or that of a direct call
+	account  bool // by the account's provider
 	outgoing bool
 	peer     string
 	offer    []byte
 	source   netip.AddrPort // of an incoming INVITE
-	remote   netip.AddrPort // where the peer of a direct call was found
 	asserted string         // who the provider says is calling
 	// contactUser is that of an anonymous call's Contact; empty: as usual.
 	contactUser string
@@ -47,10 +47,19 @@ type Call struct {
 
 	// What follows belongs to the goroutine.
 	machine *dialog.Call
-	invite  *sip.ServerTx // of an incoming call
+	flow    *flow          // that it goes over
+	remote  netip.AddrPort // where the server is, or the peer of a direct call was found
+	invite  *sip.ServerTx  // of an incoming call
 	served  map[*sip.Request]*sip.ServerTx
 	waiting chan reinvited // of Reinvite
 	closed  bool           // events
+	invited map[string]way // by what our INVITEs went, by branch
+	// Of the search for another server than those that were tried.
+	tried       map[place]bool
+	unheard     <-chan time.Time
+	stopSeeking context.CancelFunc // nil: none is looked for
+	held        []func(now time.Time)
+	seeking     sync.WaitGroup
 }
 
 type reinvited struct {
@@ -58,9 +67,10 @@ type reinvited struct {
 	err error
 }
 
-func (a *Agent) newCall(f *flow) *Call {
+func (a *Agent) newCall(w way) *Call {
+	w.flow.take()
 	return &Call{
-		agent: a, flow: f,
+		agent: a, account: w.flow.account, flow: w.flow, remote: w.remote,
 		events:  make(chan CallEvent, callEvents),
 		inbox:   make(chan func(time.Time), callInbox),
 		settled: make(chan struct{}),
@@ -151,7 +161,7 @@ func (c *Call) TransferTo(other *Call) error {
 		// Others find whom we called by the address that we called. The one in its
 		// Contact may lead nowhere but through its provider.
 		uri := dialog.ParseAddress(other.peer).URI
-		if !other.flow.account {
+		if !other.account {
 			uri = other.machine.RemoteTarget()
 		}
 		var ok bool
@@ -235,13 +245,18 @@ func (c *Call) ask(f func(now time.Time) error) error {
 
 // run is the goroutine that owns the call.
 func (c *Call) run() {
+	defer c.seeking.Wait()
 	defer close(c.done)
 	defer c.closeEvents()
+	defer c.giveUpSeeking()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	settled := false
 	for {
 		c.perform()
+		if c.machine.State() == dialog.Over {
+			c.giveUpSeeking()
+		}
 		if !settled && c.machine.Settled() {
 			settled = true
 			close(c.settled)
@@ -277,6 +292,8 @@ func (c *Call) wait(timer *time.Timer) {
 		f(time.Now())
 	case <-wake:
 		c.machine.Advance(time.Now())
+	case <-c.unheard:
+		c.nothingHeard()
 	case <-gone:
 	case <-c.agent.dead:
 	}
@@ -303,19 +320,23 @@ func (c *Call) perform() {
 
 // route is where a request of this call goes.
 func (c *Call) route(req *sip.Request) (*flow, netip.AddrPort) {
-	if c.flow.account {
-		// RFC 5626, Section 4.3: the flow of the account carries everything, whatever
-		// address a Contact names.
+	if w, ok := c.invited[dialog.Branch(req)]; ok && req.Method == sip.CANCEL {
+		return w.flow, w.remote // where the INVITE went
+	}
+	if c.account {
+		// RFC 5626, Section 4.3: the flow carries everything, whatever address a Contact
+		// names.
 		return c.current(), netip.AddrPort{}
 	}
 	return c.flow, nextHop(req, c.flow.kind, c.remote)
 }
 
-// current is the flow that the call goes over now.
+// current is the flow that the call goes over now: the same as long as it lives,
+// then that of the account.
 func (c *Call) current() *flow {
-	if c.flow.account {
+	if c.account && c.flow.closed() {
 		if f := c.agent.line.current(); f != nil {
-			return f
+			c.put(way{f, f.remote})
 		}
 	}
 	return c.flow
@@ -323,16 +344,24 @@ func (c *Call) current() *flow {
 
 func (c *Call) send(req *sip.Request) {
 	f, to := c.route(req)
+	if req.Method == sip.INVITE && dialog.ToTag(req) == "" {
+		if c.invited == nil {
+			c.invited = make(map[string]way)
+		}
+		c.invited[dialog.Branch(req)] = way{f, to}
+	}
 	err := c.agent.stack.request(f, req, to,
 		func(res *sip.Response) {
-			c.post(func(now time.Time) { c.machine.Response(now, req, res) })
+			c.post(func(now time.Time) { c.answered(now, req, res) })
 		},
 		func(err error) {
-			c.post(func(now time.Time) { c.machine.Closed(now, req, err) })
+			c.post(func(now time.Time) { c.over(now, req, err) })
 		})
 	if err != nil {
-		c.machine.Closed(time.Now(), req, err)
+		c.over(time.Now(), req, err)
+		return
 	}
+	c.watchAnswer()
 }
 
 func (c *Call) respond(req *sip.Request, res *sip.Response) {

@@ -8,81 +8,41 @@ import (
 	"net/netip"
 	"os"
 	"syscall"
-	"time"
 
 	"karat/sip/locate"
 )
-
-// dialTimeout bounds connecting and the TLS handshake.
-const dialTimeout = 15 * time.Second
 
 // dialer opens flows to a next hop.
 type dialer struct {
 	network Network
 	numbers *numbers
 	locator locate.Resolver // nil: names are not asked for servers
+	machine bool            // what the system knows of names counts, too
 	trust   trust
+	waits   waits
 }
 
-// dial opens a flow to a hop, at the first of its servers that can be reached. names are those that a TLS certificate may be
-// for; the first is asked for (SNI).
-func (d *dialer) dial(ctx context.Context, h hop, names []string) (*flow, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-	defer cancel()
-	servers, err := d.servers(ctx, h)
-	if err != nil {
-		return nil, err
-	}
-	for _, server := range servers {
-		var f *flow
-		if f, err = d.reach(ctx, server, names); err == nil || distrusted(err) {
-			return f, err
-		}
-	}
-	return nil, err
-}
-
-// reach opens a flow to one server.
-func (d *dialer) reach(ctx context.Context, h hop, names []string) (*flow, error) {
-	addrs, err := resolve(ctx, h.host)
-	if err != nil {
-		return nil, err
-	}
-	for _, addr := range addrs {
-		var f *flow
-		if f, err = d.connect(ctx, h.kind, netip.AddrPortFrom(addr, h.port), names); err == nil {
-			return f, nil
-		}
-		if distrusted(err) {
-			break // that was the server; another address is no remedy
-		}
-	}
-	return nil, err
-}
-
-func (d *dialer) connect(ctx context.Context, kind transport, remote netip.AddrPort, names []string) (*flow, error) {
-	if kind == udp {
-		return d.socket(ctx, remote)
-	}
+// connect opens a connection; the certificate of TLS is to be for one of names.
+func (d *dialer) connect(ctx context.Context, p place, names []string) (net.Conn, error) {
 	open := func(ctx context.Context) (net.Conn, error) {
-		conn, err := d.network.Dial(ctx, "tcp", remote.String())
+		conn, err := d.network.Dial(ctx, "tcp", p.addr.String())
 		if err != nil {
 			return nil, unreachable(err)
 		}
 		return conn, nil
 	}
-	begin := open
-	if kind == overTLS {
-		begin = func(ctx context.Context) (net.Conn, error) { return d.trust.secure(ctx, open, names) }
+	if p.kind == overTLS {
+		return d.trust.secure(ctx, open, names)
 	}
-	conn, err := begin(ctx)
-	if err != nil {
-		return nil, err
-	}
+	return open(ctx)
+}
+
+// carry makes a flow of a connection.
+func (d *dialer) carry(p place, conn net.Conn) *flow {
 	local, _ := addrPort(conn.LocalAddr())
-	f := newFlow(kind, d.numbers.next(), local, remote)
+	f := newFlow(p.kind, d.numbers.next(), local, p.addr)
 	f.conn = conn
-	return f, nil
+	return f
 }
 
 // socket opens a UDP socket of its own toward remote.

@@ -46,6 +46,7 @@ type flow struct {
 	local   netip.AddrPort
 	remote  netip.AddrPort // zero: a socket that anybody may send to
 	account bool           // leads to the account's registrar
+	others  bool           // there are servers to try if this one says nothing
 	conn    net.Conn       // tcp, tls
 	socket  net.PacketConn // udp
 	bucket  bucket
@@ -55,6 +56,8 @@ type flow struct {
 	inbound bool          // a connection that another opened
 	left    atomic.Bool   // closed because the network changed
 	came    atomic.Uint64 // what the peer has sent: messages, pings and pongs
+	calls   atomic.Int32  // that go over it
+	spare   atomic.Bool   // it is there for those only
 	pong    chan struct{} // holds one when a pong came
 
 	once  sync.Once
@@ -100,6 +103,26 @@ func (f *flow) close() {
 			_ = f.socket.Close()
 		}
 	})
+}
+
+// release closes the flow as soon as no call goes over it.
+func (f *flow) release() {
+	if f == nil {
+		return
+	}
+	f.spare.Store(true)
+	if f.calls.Load() <= 0 {
+		f.close()
+	}
+}
+
+// take and leave count the calls that go over the flow.
+func (f *flow) take() { f.calls.Add(1) }
+
+func (f *flow) leave() {
+	if f.calls.Add(-1) <= 0 && f.spare.Load() {
+		f.close()
+	}
 }
 
 // read notes that sipgo has the flow in its pool: it adds it before it reads.

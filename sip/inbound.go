@@ -99,12 +99,13 @@ func (a *Agent) invited(now time.Time, req *sip.Request, tx *sip.ServerTx) {
 		a.stack.respond(tx, dialog.Reply{Code: 400, ToTag: newID()}.Build(req))
 		return
 	}
-	c := a.newCall(f)
+	c := a.newCall(way{f, sourceOf(req)})
 	c.machine, c.peer, c.offer = machine, peerName(req), dialog.SDP(req)
 	c.asserted = asserted(f, req)
-	c.source, c.remote, c.invite, c.replaces = sourceOf(req), sourceOf(req), tx, replaced
+	c.source, c.invite, c.replaces = sourceOf(req), tx, replaced
 	c.serve(req, tx)
 	if a.enter(c, req) != nil {
+		f.leave()
 		tx.Terminate() // too many calls, or closing: no answer at all
 		return
 	}

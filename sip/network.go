@@ -43,22 +43,6 @@ func (machine) LocalFor(remote netip.Addr) (netip.Addr, error) {
 	return local.Addr(), nil
 }
 
-// resolve finds the addresses of a host name, or reads one, as the system does: it
-// also knows names that are in no DNS.
-func resolve(ctx context.Context, host string) ([]netip.Addr, error) {
-	if a, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
-		return []netip.Addr{a.Unmap()}, nil
-	}
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil || len(addrs) == 0 {
-		return nil, fmt.Errorf("%w: its name is unknown: %w", ErrUnreachable, err)
-	}
-	for i := range addrs {
-		addrs[i] = addrs[i].Unmap()
-	}
-	return addrs, nil
-}
-
 // hop is where requests are sent: over what, to which host and port.
 type hop struct {
 	kind transport

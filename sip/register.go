@@ -28,6 +28,11 @@ const (
 	// refreshAt is the part of the granted time after which we refresh: room for
 	// two tries of 32 s each in most grants.
 	refreshNumerator, refreshDenominator = 3, 4
+	// firstWord is for how long a server that has said nothing yet keeps us from the
+	// next one. A datagram has been sent five times by then (RFC 3261, Section
+	// 17.1.1.2: at 0, 0.5, 1.5, 3.5 and 7.5 s); the 32 s of the RFC are for where
+	// there is nobody else to ask.
+	firstWord = 8 * time.Second
 	// maxRegisterTries bounds the requests of one registration: credentials and a
 	// new nonce for each realm, a longer expiry, and what comes after.
 	maxRegisterTries = 2 + maxAuthTries*maxRealms
@@ -250,9 +255,17 @@ func (a *Agent) roundTrip(ctx context.Context, f *flow, req *sip.Request) (*sip.
 	if err != nil {
 		return nil, err
 	}
+	var unheard <-chan time.Time
+	if f.others && f.came.Load() == 0 {
+		t := time.NewTimer(firstWord)
+		defer t.Stop()
+		unheard = t.C
+	}
 	select {
 	case o := <-result:
 		return o.res, o.err
+	case <-unheard:
+		return nil, fmt.Errorf("%w: it does not answer", ErrUnreachable)
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

@@ -126,42 +126,12 @@ func (a *Agent) watch(f *flow) {
 	a.mu.Lock()
 	delete(a.flows, f)
 	a.mu.Unlock()
+	if f.account && f.spare.Load() && f.calls.Load() > 0 {
+		a.tell(Reconnected{}) // its calls go over the account's own flow from now on
+	}
 	if n := f.bad.Load(); n > 0 {
 		a.log.Info("sip: a flow ended", "refused_messages", n)
 	}
-}
-
-// flowFor finds or opens the flow for a call to target, and the address there:
-// with an account always that of the registrar, so that nobody else learns ours.
-func (a *Agent) flowFor(ctx context.Context, target string) (*flow, netip.AddrPort, error) {
-	if a.line != nil {
-		if f := a.line.current(); f != nil {
-			return f, f.remote, nil
-		}
-		return nil, netip.AddrPort{}, ErrNoFlow
-	}
-	h, err := parseHop(target)
-	if err != nil {
-		return nil, netip.AddrPort{}, err
-	}
-	servers, err := a.dialer.servers(ctx, h)
-	if err != nil {
-		return nil, netip.AddrPort{}, err
-	}
-	for _, server := range servers {
-		addrs, _ := resolve(ctx, server.host) // without any, dial says so
-		for _, addr := range addrs {
-			remote := netip.AddrPortFrom(addr, server.port)
-			if f := a.reuse(server.kind, remote); f != nil {
-				return f, remote, nil
-			}
-		}
-	}
-	f, err := a.dialer.dial(ctx, h, []string{h.host})
-	if err != nil {
-		return nil, netip.AddrPort{}, err
-	}
-	return f, f.remote, a.add(f)
 }
 
 // reuse finds an open flow for a direct call: a listening socket for UDP, a
@@ -204,11 +174,21 @@ func (a *Agent) MediaAddr(target string) (netip.Addr, error) {
 	}
 	for _, server := range servers {
 		var addrs []netip.Addr
-		if addrs, err = resolve(ctx, server.host); err == nil {
-			return a.network.LocalFor(addrs[0])
+		if addrs, err = a.dialer.addresses(ctx, server.host); err == nil {
+			return a.toward(addrs)
 		}
 	}
 	return netip.Addr{}, err
+}
+
+// toward is our address toward the first of several that we have a way to.
+func (a *Agent) toward(addrs []netip.Addr) (local netip.Addr, err error) {
+	for _, addr := range addrs {
+		if local, err = a.network.LocalFor(addr); err == nil {
+			break
+		}
+	}
+	return local, err
 }
 
 // local is what our messages on a flow name. On that of the account nothing of

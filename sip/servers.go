@@ -42,7 +42,8 @@ func nameServers() []string {
 
 // servers are the places to try for a hop, in their order. A hop that names a port
 // or an address is one; else the domain is asked. A hop that names TLS never
-// becomes one without.
+// becomes one without, and where one of the servers has TLS, none without is tried
+// after it: who stops the packets of the first must gain nothing.
 func (d *dialer) servers(ctx context.Context, h hop) ([]hop, error) {
 	if h.ported || d.locator == nil || !asked(h.host) {
 		return []hop{h}, nil
@@ -61,9 +62,11 @@ func (d *dialer) servers(ctx context.Context, h hop) ([]hop, error) {
 		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	hops := make([]hop, 0, len(found))
+	secure := false
 	for _, s := range found {
+		secure = secure || s.Transport == locate.TLS
 		for kind, t := range transports {
-			if t == s.Transport {
+			if t == s.Transport && (kind == overTLS || !secure) {
 				hops = append(hops, hop{kind: kind, host: s.Host, port: s.Port})
 			}
 		}

@@ -95,7 +95,6 @@ func newStack(ack func(*sip.Request), request func(*sip.Request, *sip.ServerTx))
 	})
 	s.transactions = sip.NewTransactionLayer(s.transport,
 		sip.WithTransactionLayerLogger(quiet),
-		sip.WithTransactionLayerTerminateOnConnClose(),
 		sip.WithTransactionLayerUnhandledResponseHandler(func(*sip.Response) {}))
 	s.transactions.OnRequest(func(req *sip.Request, tx *sip.ServerTx) {
 		if req.Method == sip.ACK {
@@ -226,18 +225,29 @@ func (s *stack) request(f *flow, req *sip.Request, to netip.AddrPort, each func(
 		s.invited(dialog.Branch(req), nil)
 		return wireError(err)
 	}
-	s.wg.Go(func() {
-		for {
-			select {
-			case res := <-tx.Responses():
-				each(res)
-			case <-tx.Done():
-				closed(wireError(tx.Err()))
-				return
-			}
-		}
-	})
+	s.wg.Go(func() { closed(attend(f, tx, each)) })
 	return nil
+}
+
+// attend hands on what comes for a request until its transaction ends, or the
+// connection that it went over: sipgo's own option for that panics where the
+// connection breaks between the two steps of starting a transaction.
+func attend(f *flow, tx *sip.ClientTx, each func(*sip.Response)) error {
+	broken := f.done
+	if f.kind == udp {
+		broken = nil // a datagram may still be answered, or goes out again
+	}
+	for {
+		select {
+		case res := <-tx.Responses():
+			each(res)
+		case <-tx.Done():
+			return wireError(tx.Err())
+		case <-broken:
+			tx.Terminate()
+			return ErrNoFlow
+		}
+	}
 }
 
 func (s *stack) invited(branch string, inv *invitation) {

@@ -110,10 +110,6 @@ func (t *trust) secure(ctx context.Context, open func(context.Context) (net.Conn
 		}
 		secured := tls.Client(conn, t.config(name, names))
 		if err = secured.HandshakeContext(ctx); err == nil {
-			if t.pin != nil {
-				chain := secured.ConnectionState().PeerCertificates
-				t.pin.take(chain[0], verify(chain, names, t.roots, time.Now()) == nil)
-			}
 			return secured, nil
 		}
 		_ = conn.Close()
@@ -125,6 +121,17 @@ func (t *trust) secure(ctx context.Context, open func(context.Context) (net.Conn
 		}
 	}
 	return nil, first
+}
+
+// chosen pins the key of a connection that is to be used, if one is to be pinned.
+// Others that were made beside it pin nothing.
+func (t *trust) chosen(conn net.Conn, names []string) {
+	secured, is := conn.(*tls.Conn)
+	if t.pin == nil || !is {
+		return
+	}
+	chain := secured.ConnectionState().PeerCertificates
+	t.pin.take(chain[0], verify(chain, names, t.roots, time.Now()) == nil)
 }
 
 // config makes the TLS configuration for a provider. Verification is ours, not

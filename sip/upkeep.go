@@ -54,9 +54,9 @@ func (l *line) current() *flow {
 	return l.flow
 }
 
-// dial opens the flow.
-func (l *line) dial(ctx context.Context) (*flow, error) {
-	f, err := l.agent.dialer.dial(ctx, l.hop, l.names)
+// dial opens the flow, to a server that was not tried.
+func (l *line) dial(ctx context.Context, tried map[place]bool) (*flow, error) {
+	f, err := l.agent.dialer.dial(ctx, l.hop, l.names, tried)
 	if errors.Is(err, ErrUnreachable) && l.unsaid {
 		return nil, fmt.Errorf("%w (over TLS; a provider that has none needs a registrar such as 'sip:%s;transport=udp', and then everybody on the way sees whom you call)", err, l.hop.host)
 	}
@@ -67,9 +67,7 @@ func (l *line) dial(ctx context.Context) (*flow, error) {
 	if err := l.agent.add(f); err != nil {
 		return nil, err
 	}
-	l.mu.Lock()
-	l.flow = f
-	l.mu.Unlock()
+	l.use(f)
 	return f, nil
 }
 
@@ -113,23 +111,65 @@ func (l *line) run(ctx context.Context) {
 	}
 }
 
-// attempt registers, on a new flow if there is none.
+// attempt registers, on a new flow if there is none, at the first server that takes
+// us. RFC 3263, Section 4.3: the next one is tried where a connection cannot be made,
+// where nobody answers, and after a 503.
 func (l *line) attempt(ctx context.Context) (time.Duration, error) {
-	f := l.current()
-	if f == nil {
-		var err error
-		if f, err = l.dial(ctx); err != nil {
-			return 0, err
+	tried := map[place]bool{}
+	var failed []error
+	var full *flow // the first that is out of service, but there
+	for {
+		f, fresh := l.current(), false
+		if f == nil {
+			var err error
+			if f, err = l.dial(ctx, tried); err != nil {
+				if len(failed) == 0 || !errors.Is(err, errTried) {
+					failed = append(failed, err)
+				}
+				l.use(full) // calls may come and go there
+				return 0, noneOf(failed)
+			}
+			fresh = true
+		} else if w := l.agent.dialer.waits.of(f.place()); w.asked {
+			full = f // it is asked again when it wants to be
+			failed = append(failed, &delayed{&StatusError{Code: sip.StatusServiceUnavailable}, time.Until(w.until)})
+			tried[f.place()] = true
+			l.use(nil)
+			continue
 		}
+		granted, err := l.registerSoon(ctx, f)
+		if err == nil {
+			l.bound = true
+			if fresh {
+				l.agent.dialer.waits.served(f.place())
+			}
+			full.release()
+			return granted, nil
+		}
+		out, again := outOfService(err)
+		dead := errors.Is(err, ErrUnreachable) || errors.Is(err, ErrNoFlow)
+		if dead || out && full != nil {
+			f.close() // the next attempt takes another
+		}
+		if !out && (!dead || !fresh) || ctx.Err() != nil {
+			full.release()
+			return 0, err // what ends an old connection need not be the server
+		}
+		if out && full == nil {
+			full = f
+		}
+		l.use(nil)
+		l.agent.dialer.waits.note(f.place(), again)
+		tried[f.place()] = true
+		failed = append(failed, err)
 	}
-	granted, err := l.registerSoon(ctx, f)
-	if errors.Is(err, ErrUnreachable) || errors.Is(err, ErrNoFlow) {
-		f.close() // nobody answers there: the next attempt takes another
-	}
-	if err == nil {
-		l.bound = true
-	}
-	return granted, err
+}
+
+// use makes a flow that of the account; nil: none.
+func (l *line) use(f *flow) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.flow = f
 }
 
 // registerSoon registers. When the network may have changed the answer has to come
@@ -181,8 +221,24 @@ func (a *Agent) NetworkChanged(slept bool) {
 	if names, ok := a.dialer.locator.(interface{ Forget() }); ok {
 		names.Forget()
 	}
+	a.dialer.waits.moved()
 	if a.line != nil {
+		a.leaveSpares(slept)
 		a.line.networkChanged(slept)
+	}
+}
+
+// leaveSpares closes the account's further flows that are of another network.
+func (a *Agent) leaveSpares(slept bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for f := range a.flows {
+		if !f.account || !f.spare.Load() {
+			continue
+		}
+		if local, err := a.network.LocalFor(f.remote.Addr()); slept || err == nil && local != f.local.Addr() {
+			f.close()
+		}
 	}
 }
 

@@ -139,21 +139,19 @@ func (h *Host) pair(peer *Host, local, remote netip.AddrPort) (near, far *Conn) 
 	return near, far
 }
 
-// open waits for the round trip of the handshake.
+// open waits for the round trip of the handshake, or until the network gives up.
 func (c *Conn) open(ctx context.Context) error {
-	forth, err := c.out.travel(nil)
-	if err != nil {
-		return err
+	took, err := c.out.travel(nil)
+	if err == nil {
+		var back time.Duration
+		back, err = c.in.travel(nil)
+		took += back
 	}
-	back, err := c.in.travel(nil)
-	if err != nil {
-		return err
-	}
-	t := time.NewTimer(forth + back)
+	t := time.NewTimer(took)
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return nil
+		return err
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

@@ -77,14 +77,13 @@ type Call struct {
 	acks    []sentAck                 // of 2xx, to be repeated
 
 	// Our INVITE.
-	id, tag  string // Call-ID and our tag
-	target   string
-	extra    []Field // beyond what each INVITE of ours has
-	seq      uint32
-	invite   *pending
-	forks    map[string]*fork
-	hungUp   bool // the owner gave up before the call was up
-	cancelBy time.Time
+	id, tag string // Call-ID and our tag
+	target  string
+	extra   []Field // beyond what each INVITE of ours has
+	seq     uint32
+	invite  *pending
+	forks   map[string]*fork
+	hungUp  bool // the owner gave up before the call was up
 
 	// The peer's INVITE.
 	incoming         *sip.Request
@@ -113,6 +112,8 @@ type pending struct {
 	provisional bool    // a 1xx has come
 	final       bool    // a final response has come
 	cancelled   bool    // a CANCEL has been sent
+	cancelBy    time.Time
+	left        bool // the INVITE was sent to another server since
 }
 
 // fork is an early dialog.
@@ -172,7 +173,10 @@ func (c *Call) ID() (callID, localTag string) { return c.id, c.tag }
 
 // Deadline is when Advance wants to be called; zero: nothing is pending.
 func (c *Call) Deadline() time.Time {
-	at := c.cancelBy
+	var at time.Time
+	for _, p := range c.pending {
+		at = sooner(at, p.cancelBy)
+	}
 	for _, t := range []time.Time{c.ringAt, c.refuseAt, c.reofferBy, c.timer.refreshAt, c.timer.expireAt, c.transfer.giveUpAt} {
 		at = sooner(at, t)
 	}
@@ -209,9 +213,10 @@ func (c *Call) Advance(now time.Time) {
 	if due(c.refuseAt, now) {
 		c.refuse(ErrUnanswered)
 	}
-	if due(c.cancelBy, now) {
-		c.cancelBy = time.Time{}
-		delete(c.pending, c.invite.req)
+	for req, p := range c.pending {
+		if due(p.cancelBy, now) {
+			delete(c.pending, req)
+		}
 	}
 	if due(c.reofferBy, now) {
 		c.closeReoffer(Reply{Code: 488})
@@ -288,6 +293,7 @@ func (c *Call) Closed(now time.Time, req *sip.Request, err error) {
 		err = ErrNoResponse
 	}
 	switch {
+	case p.left:
 	case p == c.invite:
 		c.fail(Failed{Why: err})
 	case c.change != nil && p == c.change.sent:
@@ -307,6 +313,8 @@ func (c *Call) Response(now time.Time, req *sip.Request, res *sip.Response) {
 		return
 	}
 	switch {
+	case p.left:
+		c.leftResponse(now, p, res)
 	case p == c.invite:
 		c.inviteResponse(now, p, res)
 	case res.StatusCode < 200:
@@ -399,7 +407,7 @@ func (c *Call) Hangup(now time.Time) {
 	switch c.state {
 	case Calling, Early:
 		c.hungUp = true
-		c.cancel(now)
+		c.cancel(now, c.invite)
 		c.end(Failed{Why: ErrHungUp})
 	case Ringing:
 		c.Decline()

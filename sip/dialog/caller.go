@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -51,12 +52,10 @@ func (c *Call) inviteResponse(now time.Time, p *pending, res *sip.Response) {
 	case code < 200:
 		c.provisional(now, p, res)
 	case code < 300:
-		p.final = true
-		c.cancelBy = time.Time{}
+		p.final, p.cancelBy = true, time.Time{}
 		c.accepted(now, p, res)
 	default:
-		p.final = true
-		c.cancelBy = time.Time{}
+		p.final, p.cancelBy = true, time.Time{}
 		c.refused(p, res)
 	}
 }
@@ -65,7 +64,7 @@ func (c *Call) inviteResponse(now time.Time, p *pending, res *sip.Response) {
 func (c *Call) provisional(now time.Time, p *pending, res *sip.Response) {
 	p.provisional = true
 	if c.hungUp {
-		c.cancel(now)
+		c.cancel(now, p)
 		return
 	}
 	if c.is(Calling) {
@@ -76,6 +75,62 @@ func (c *Call) provisional(now time.Time, p *pending, res *sip.Response) {
 	}
 	if f := c.fork(p, res); f != nil && c.inSequence(f, p, res) {
 		c.tell(Progress{Fork: f.number, Code: res.StatusCode, SDP: SDP(res)})
+	}
+}
+
+// Unheard tells that nothing at all has come for our INVITE yet.
+func (c *Call) Unheard() bool {
+	return c.outgoing && c.is(Calling) && !c.invite.provisional && !c.invite.final
+}
+
+// Movable tells whether req is our INVITE, and may still go by another server: no
+// phone has rung for it.
+func (c *Call) Movable(req *sip.Request) bool {
+	return c.outgoing && req == c.invite.req && (c.is(Calling) || c.is(Early)) && len(c.forks) == 0
+}
+
+// Elsewhere sends our INVITE by another server, to which Via and Contact are these.
+// RFC 3263, Section 4.3: a request that is the same but for the branch; credentials
+// are of the server that asked for them, and it is its turn again. What comes of the
+// one before is only ended.
+func (c *Call) Elsewhere(via, contact string) bool {
+	if !c.Movable(c.invite.req) {
+		return false
+	}
+	before := c.invite
+	c.local.Via, c.local.Contact = via, contact
+	c.seq--
+	req, err := c.buildInvite(before.sdp, nil)
+	if err != nil {
+		return false
+	}
+	before.left = true
+	c.state = Calling
+	c.invite = &pending{req: req, sdp: before.sdp}
+	c.start(c.invite)
+	return true
+}
+
+// leftResponse takes what comes for an INVITE that went elsewhere: too late, and
+// whoever rings or answers there is told so.
+func (c *Call) leftResponse(now time.Time, p *pending, res *sip.Response) {
+	switch code := res.StatusCode; {
+	case code < 200:
+		p.provisional = true
+		c.cancel(now, p)
+	case code < 300:
+		p.final, p.cancelBy = true, time.Time{}
+		d, err := FromResponse(c.local, p.req, res)
+		if err != nil {
+			return
+		}
+		d.Confirm(res)
+		d.LocalSeq = max(d.LocalSeq, c.seq)
+		if c.acknowledge(d, p, res) {
+			c.send(d, message{method: "BYE"})
+		}
+	default:
+		p.final, p.cancelBy = true, time.Time{}
 	}
 }
 
@@ -185,23 +240,22 @@ func (c *Call) fail(f Failed) {
 	}
 }
 
-// cancel sends the CANCEL of our INVITE once that is allowed. RFC 3261, Section
+// cancel sends the CANCEL of an INVITE of ours once that is allowed. RFC 3261, Section
 // 9.1: if no provisional response has been received, the CANCEL MUST NOT be
 // sent; the client MUST wait for one.
-func (c *Call) cancel(now time.Time) {
-	p := c.invite
+func (c *Call) cancel(now time.Time, p *pending) {
 	if !p.provisional || p.final || p.cancelled {
 		return
 	}
 	p.cancelled = true
 	// If no final response comes, the INVITE is taken as cancelled 64*T1 after.
-	c.cancelBy = now.Add(patience)
+	p.cancelBy = now.Add(patience)
 	seq, _, _ := Seq(p.req)
 	// RFC 3261, Section 9.1: Request-URI, Call-ID, To, From, Route, the number of
 	// CSeq and the top Via MUST be those of the request that is cancelled.
 	req, err := Outgoing{
 		Method: "CANCEL", URI: c.target,
-		Via: c.local.Via, Branch: Branch(p.req)[len(branchCookie):],
+		Via: viaOf(p.req), Branch: Branch(p.req)[len(branchCookie):],
 		Routes: Values(p.req, "Route"),
 		From:   Value(p.req, "From"), To: Value(p.req, "To"),
 		CallID: c.id, Seq: seq,
@@ -210,4 +264,11 @@ func (c *Call) cancel(now time.Time) {
 		return
 	}
 	c.start(&pending{req: req})
+}
+
+// viaOf is the first part of the Via of a request of ours: how it went, and by what
+// name.
+func viaOf(req *sip.Request) string {
+	via, _, _ := strings.Cut(Value(req, "Via"), ";")
+	return via
 }

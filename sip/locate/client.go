@@ -19,6 +19,9 @@ const (
 	// rounds how often all are asked: as the C library does, only quicker.
 	patience = 2 * time.Second
 	rounds   = 2
+	// resolutionDelay is for how long IPv4 addresses that are known wait for those of
+	// IPv6, which some routers never answer about. RFC 8305, Section 3: 50 ms.
+	resolutionDelay = 50 * time.Millisecond
 	// udpSize is what we take in one datagram (DNS Flag Day 2020: no fragments).
 	udpSize = 1232
 )
@@ -67,17 +70,30 @@ func (c *Client) Addrs(ctx context.Context, host string) ([]netip.Addr, error) {
 	if a, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{a.Unmap()}, nil
 	}
+	ctx, cancel := context.WithCancel(ctx)
 	type outcome struct {
 		answer
 		err error
 	}
-	six := make(chan outcome, 1)
+	six, done := make(chan outcome, 1), make(chan struct{})
+	defer func() { cancel(); <-done }()
 	go func() {
+		defer close(done)
 		a, err := c.ask(ctx, question{host, dns.TypeAAAA})
 		six <- outcome{a, err}
 	}()
 	a4, err4 := c.ask(ctx, question{host, dns.TypeA})
-	a6 := <-six
+	var a6 outcome
+	if four := addresses(a4.records); len(four) == 0 {
+		a6 = <-six
+	} else {
+		late := time.NewTimer(resolutionDelay)
+		defer late.Stop()
+		select {
+		case a6 = <-six:
+		case <-late.C:
+		}
+	}
 	out := interleave(addresses(a6.records), addresses(a4.records))
 	switch {
 	case len(out) > 0:
