@@ -37,7 +37,7 @@ race: setup ## the tests of everything with goroutines, under the race detector
 # left of its secrets in memory with runtime/secret.
 explore: setup
 	ZRTP_EXPLORE=3 $(GO) test -run '^TestExplore$$' -timeout 60m $(TESTFLAGS) ./zrtp
-	GOEXPERIMENT=runtimesecret $(GO) test -run '^TestMemory$$' $(TESTFLAGS) ./zrtp ./media
+	GOEXPERIMENT=runtimesecret $(GO) test -run '^TestMemory$$' $(TESTFLAGS) ./zrtp ./media ./softphone
 
 fuzz: setup ## every fuzz target, FUZZTIME each (10s)
 	tools/fuzz.sh

@@ -158,6 +158,21 @@ func TestItem43_RedirectionNeedsConsent(t *testing.T) {
 	}
 }
 
+// wantsOffer calls without an offer, answers in its ACK with the Hello of a session,
+// and returns where the media goes.
+func (r *raw) wantsOffer(session *zrtp.Session) netip.AddrPort {
+	r.w.t.Helper()
+	head := []string{
+		"Max-Forwards: 70", "From: <sip:x@y>;tag=raw", "Call-ID: late", "Contact: <sip:" + rawAddr + ">",
+	}
+	r.send(append([]string{"INVITE sip:" + directAddr + " SIP/2.0", "Via: SIP/2.0/UDP " + rawAddr + ";branch=z9hG4bKlate;rport", "To: <sip:z@y>", "CSeq: 1 INVITE"}, append(head, "Content-Length: 0", "", "")...)...)
+	ok := r.want("SIP/2.0 200 ")
+	text := sdp("RTP/AVP 96", "a=zrtp-hash:"+session.HelloHash())
+	r.send(append([]string{"ACK sip:" + directAddr + " SIP/2.0", "Via: SIP/2.0/UDP " + rawAddr + ";branch=z9hG4bKack;rport", "To: " + field(ok, "To"), "CSeq: 1 ACK"},
+		append(head, "Content-Type: application/sdp", fmt.Sprint("Content-Length: ", len(text)), "", string(text))...)...)
+	return mediaAddress(r.w.t, []byte(ok))
+}
+
 // A caller that wants an offer from us gets one, and answers with its ACK; the
 // call becomes as private as any.
 func TestItem40_CallerWantsAnOffer(t *testing.T) {
@@ -168,15 +183,7 @@ func TestItem40_CallerWantsAnOffer(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer session.Close()
-		head := []string{
-			"Max-Forwards: 70", "From: <sip:x@y>;tag=raw", "Call-ID: late", "Contact: <sip:" + rawAddr + ">",
-		}
-		r.send(append([]string{"INVITE sip:" + directAddr + " SIP/2.0", "Via: SIP/2.0/UDP " + rawAddr + ";branch=z9hG4bKlate;rport", "To: <sip:z@y>", "CSeq: 1 INVITE"}, append(head, "Content-Length: 0", "", "")...)...)
-		ok := r.want("SIP/2.0 200 ")
-		text := sdp("RTP/AVP 96", "a=zrtp-hash:"+session.HelloHash())
-		r.send(append([]string{"ACK sip:" + directAddr + " SIP/2.0", "Via: SIP/2.0/UDP " + rawAddr + ";branch=z9hG4bKack;rport", "To: " + field(ok, "To"), "CSeq: 1 ACK"},
-			append(head, "Content-Type: application/sdp", fmt.Sprint("Content-Length: ", len(text)), "", string(text))...)...)
-		mallory.agree(session, mediaAddress(t, []byte(ok)))
+		mallory.agree(session, r.wantsOffer(session))
 		expect[softphone.Talking](alice)
 		if r := lastAssay(alice); !r.Private {
 			t.Errorf("%+v", r)

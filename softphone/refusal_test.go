@@ -171,6 +171,12 @@ func TestOffersThatAreNotPrivate(t *testing.T) {
 // agree runs ZRTP for the stranger until its session is secure, then hands the
 // session back.
 func (s *stranger) agree(session *zrtp.Session, to netip.AddrPort) {
+	s.w.t.Helper()
+	s.agreeHearing(session, to, func(zrtp.Event) {})
+}
+
+// agreeHearing is agree for who wants to hear what the session has to say.
+func (s *stranger) agreeHearing(session *zrtp.Session, to netip.AddrPort, hear func(zrtp.Event)) {
 	t := s.w.t
 	t.Helper()
 	flush := func() {
@@ -198,6 +204,7 @@ func (s *stranger) agree(session *zrtp.Session, to netip.AddrPort) {
 			if !ok {
 				break
 			}
+			hear(ev)
 			switch ev := ev.(type) {
 			case zrtp.Secure:
 				return

@@ -68,6 +68,7 @@ func TestMutants(t *testing.T) {
 		t.Run(strings.ReplaceAll(m.rule, "/", "-"), func(t *testing.T) {
 			failing := m.failing(t)
 			bitten[m.rule] = failing
+			t.Logf("fails %s", strings.Join(failing, " "))
 			for _, id := range m.cases {
 				if !slices.Contains(failing, id) {
 					t.Errorf("%s passes although %s is not checked; what fails is %v", id, m.rule, failing)

@@ -54,9 +54,9 @@ var phoneMutants = []mutant{
 	{
 		rule: "a prompt HelloACK",
 		file: "contrib/zrtpspec/engine_test.go",
-		old:  "c.session.Receive(time.Now(), b)",
+		old:  "c.owned(func() { c.take(b) })",
 		new: `time.Sleep(300 * time.Millisecond)
-		c.session.Receive(time.Now(), b)`,
+			c.owned(func() { c.take(b) })`,
 		cases: []string{"6/5"},
 	},
 	{

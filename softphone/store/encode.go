@@ -104,7 +104,9 @@ func encode(s *state) ([]byte, error) {
 		Accounts:   mapped(s.accounts, accountToJSON),
 		Settings:   settingsJSON(s.settings),
 	}
-	b, err := json.Marshal(in)
+	var b []byte
+	var err error
+	secret.Do(func() { b, err = json.Marshal(in) }) // which keeps a copy in a pool of its own
 	if err != nil {
 		return nil, fmt.Errorf("store: encode: %w", err)
 	}

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"runtime/debug"
 	"time"
 )
 
@@ -85,7 +86,8 @@ func Run(c Case, source Source, o Options) (r Result) {
 		case ended:
 			r.Verdict, r.Seen = e.verdict, e.seen
 		default:
-			panic(e) // a fault of the tester
+			// P sent what nobody thought of; the other cases can still be judged.
+			r.Verdict, r.Seen = Fail, fmt.Sprintf("a fault of the tester, which please report: %v\n%s", e, debug.Stack())
 		}
 	}()
 	c.Run(t)

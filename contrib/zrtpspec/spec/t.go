@@ -266,6 +266,9 @@ func (t *T) await(wait time.Duration, types ...wire.Type) message {
 		case !ok:
 			t.Fail("no %s came within %v", join(types), wait)
 		case slices.Contains(types, m.typ):
+			if m.typ == wire.TypeHello && t.peer.raw == nil {
+				t.Fail("P's Hello cannot be read: %s", describe(m.raw))
+			}
 			return m
 		case m.typ == wire.TypeError:
 			t.Fail("instead of %s came %s", join(types), describe(m.raw))
