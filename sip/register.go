@@ -53,9 +53,10 @@ type line struct {
 	// agentName is what requests say of the program; empty: nothing.
 	agentName string
 
-	mu     sync.Mutex // guards flow and public
+	mu     sync.Mutex // guards flow, public and routes
 	flow   *flow
-	public string // where the server saw our last REGISTER come from
+	public string   // where the server saw our last REGISTER come from
+	routes []string // that calls begin with
 
 	// What follows belongs to the goroutine, and to unregister after it.
 	callID, tag string
@@ -143,6 +144,7 @@ func (l *line) register(ctx context.Context, f *flow, expires time.Duration) (gr
 		case code < 300:
 			l.keys.accepted()
 			l.moved(res)
+			l.follow(res)
 			return l.granted(res, expires), nil
 		case code == sip.StatusUnauthorized || code == sip.StatusProxyAuthRequired:
 			if credentials, err = l.keys.authorize(req, res, tries); err != nil {
@@ -162,6 +164,25 @@ func (l *line) register(ctx context.Context, f *flow, expires time.Duration) (gr
 	return 0, fmt.Errorf("%w: it never stops asking", ErrAuth)
 }
 
+// follow notes the way that the registrar wants calls to take.
+//
+// RFC 3608, Section 6.1: what it names takes the place of what it named before; it
+// names nothing: there is none. RFC 3327, Section 5.1: a Path is the way to us, and
+// never one of ours.
+func (l *line) follow(res *sip.Response) {
+	routes := dialog.ServiceRoutes(res)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.routes = routes
+}
+
+// serviceRoutes is the way that a call begins with now.
+func (l *line) serviceRoutes() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.routes
+}
+
 // build makes the next REGISTER. RFC 3261, Section 10.2: Call-ID stays, CSeq
 // goes up.
 func (l *line) build(f *flow, expires time.Duration, credentials []dialog.Field) (*sip.Request, error) {
@@ -171,9 +192,11 @@ func (l *line) build(f *flow, expires time.Duration, credentials []dialog.Field)
 		Via: "SIP/2.0/" + f.kind.String() + " " + nobody, Branch: newID(),
 		From: "<" + l.aor + ">;tag=" + l.tag, To: "<" + l.aor + ">",
 		CallID: l.callID, Seq: l.seq, Contact: l.contact(f.kind),
-		Extra: slices.Concat(credentials, l.userAgent(), []dialog.Field{{
-			Name: "Expires", Value: strconv.Itoa(int(expires / time.Second)),
-		}}),
+		Extra: slices.Concat(credentials, l.userAgent(), []dialog.Field{
+			// RFC 3327, Section 5.1: a proxy before the registrar may have calls come by it.
+			{Name: "Supported", Value: "path"},
+			{Name: "Expires", Value: strconv.Itoa(int(expires / time.Second))},
+		}),
 	}.Build()
 }
 

@@ -202,6 +202,7 @@ func (a *Agent) local(f *flow, peer netip.AddrPort) dialog.Local {
 		l.Contact = a.line.contact(f.kind)
 		l.Authorize = a.line.keys.authorize
 		l.Fields = a.line.userAgent()
+		l.Routes = a.line.serviceRoutes()
 		return l
 	}
 	local := f.local

@@ -27,7 +27,7 @@ var demands = []demand{
 	{21, "P0", "has a random user in Contact, or the one that the account says", ""},
 	{22, "P0", "finds its own binding among others in the registrar's answer", ""},
 	{23, "P1", "does SIP outbound with a changing instance, or none", "sends no instance; a provider that requires outbound is not served"},
-	{24, "P1", "follows Service-Route as last given, and keeps Path apart from it", "not built yet"},
+	{24, "P1", "follows Service-Route as last given, and keeps Path apart from it", ""},
 	{25, "P1", "uses a GRUU exactly as given", "not built: its Contact is an alias of the connection, which the proxy resolves"},
 	{26, "P1", "receives calls from Flexisip", "Flexisip is in no Debian; no recording of it is kept"},
 	{27, "P2", "negotiates mediasec as IMS providers want", "an operator's own protocol, for keys that the operator knows"},

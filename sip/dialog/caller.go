@@ -42,7 +42,7 @@ func (c *Call) buildInvite(sdp []byte, credentials []Field) (*sip.Request, error
 		Method: "INVITE", URI: c.target,
 		Via: c.local.Via, Branch: c.local.Identifier(),
 		From: withTag(c.local.from(), c.tag), To: "<" + c.target + ">",
-		CallID: c.id, Seq: c.seq, Contact: c.local.Contact,
+		CallID: c.id, Seq: c.seq, Contact: c.local.Contact, Routes: c.local.Routes,
 		Extra: slices.Concat(credentials, []Field{{"Allow", Allow}, {"Supported", Supported}}, c.local.Fields, c.extra), SDP: sdp,
 	}.Build()
 }

@@ -14,6 +14,8 @@ type Local struct {
 	URI     string // of From: "sip:alice@example.org"
 	Contact string // "<sip:…>"
 	Via     string // "SIP/2.0/TLS anonymous.invalid"
+	// Routes is the way that a call begins with; its dialogs have their own.
+	Routes []string
 	// Display is the name beside URI; empty: none.
 	Display string
 	// Fields stand in each request of ours beside those that all have.
@@ -291,6 +293,18 @@ func (d *Dialog) path() (uri string, routes []string) {
 	}
 	routes = append(slices.Clone(d.Routes[1:]), "<"+d.Target+">")
 	return first, routes
+}
+
+// ServiceRoutes is the way that a registrar wants our calls to begin with, from its
+// answer to REGISTER; nil if it names none, or none that can be followed: it MUST be
+// of loose routers (RFC 3608, Section 6.1).
+func ServiceRoutes(res *sip.Response) []string {
+	routes := Values(res, "Service-Route")
+	strict := func(r string) bool { return !uriParam(ParseAddress(r).URI, "lr") }
+	if len(routes) > maxRoutes || slices.ContainsFunc(routes, strict) {
+		return nil
+	}
+	return routes
 }
 
 func withTag(value, tag string) string {
