@@ -1,6 +1,7 @@
 package zrtp
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ func FuzzReceive(f *testing.F) {
 	f.Add([]byte{1, 0, 2, 0, 3, 9})
 	f.Add([]byte{0, 0, 0, 4, 60, 8, 5, 70, 1, 4, 30, 16})
 	f.Add([]byte{6, 40, 1, 6, 3, 9, 7, 7, 7, 7})
+	f.Add(bytes.Repeat([]byte{1}, 42)) // all Hellos of both are lost
 	f.Fuzz(func(t *testing.T, script []byte) {
 		a, b := configs()
 		l := newLink(t, a, b)

@@ -72,7 +72,8 @@ func (c Case) order() []int {
 	return append(numbers, math.MinInt, n)
 }
 
-// Find returns the cases that a list of names means: IDs, or whole sections.
+// Find returns the cases that a list of names means: IDs, sections with what is below
+// them (4.4, but not 4, which is a row), rows or attacks.
 func Find(names []string) ([]Case, error) {
 	all := All()
 	if len(names) == 0 {
@@ -81,7 +82,8 @@ func Find(names []string) ([]Case, error) {
 	var found []Case
 	for _, name := range names {
 		matching := slices.DeleteFunc(slices.Clone(all), func(c Case) bool {
-			return c.ID != name && c.Section() != name && !slices.Contains(strings.Fields(c.Rows), name)
+			below := strings.Contains(name, ".") && strings.HasPrefix(c.Section(), name+".")
+			return c.ID != name && c.Section() != name && !below && !slices.Contains(strings.Fields(c.Rows), name)
 		})
 		if len(matching) == 0 {
 			return nil, fmt.Errorf("there is no case, section or row %q; `zrtpspec list` names all", name)
