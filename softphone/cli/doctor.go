@@ -105,13 +105,13 @@ func uses(d device.Info) string {
 	return "neither microphone nor speaker"
 }
 
-// examineClock asks the kernel whether something keeps the clock right: a wrong
-// clock makes certificates fail.
+// examineClock asks the kernel whether something keeps the clock right: with a wrong
+// one certificates fail, and requests of contacts are not recognised.
 func (e *env) examineClock() {
 	var t unix.Timex
 	state, err := unix.Adjtimex(&t)
 	if err != nil || state == unix.TIME_ERROR {
-		e.finding("clock", "unknown", "nothing says that this clock is kept right: it shows %s", time.Now().UTC().Format(time.RFC3339))
+		e.finding("clock", "unknown", "nothing says that this clock is kept right: it shows %s. If it is half a minute off, contacts may ring as strangers; set it, or turn on a time service", time.Now().UTC().Format(time.RFC3339))
 		return
 	}
 	e.finding("clock", "ok", "kept right by a time service")
