@@ -33,11 +33,12 @@ test: setup ## all tests
 race: setup ## the tests of everything with goroutines, under the race detector
 	$(GO) test -race $(TESTFLAGS) $(RACY)
 
-# Minutes long, and not listed: ZRTP with three faults at all places, and what is
-# left of its secrets in memory with runtime/secret.
+# Hours long, and not listed: ZRTP with three faults at all places, what is left of
+# its secrets in memory with runtime/secret, and ten thousand calls in a row.
 explore: setup
 	ZRTP_EXPLORE=3 $(GO) test -run '^TestExplore$$' -timeout 60m $(TESTFLAGS) ./zrtp
 	GOEXPERIMENT=runtimesecret $(GO) test -run '^TestMemory$$' $(TESTFLAGS) ./zrtp ./media ./softphone
+	PHONE_CALLS=10000 $(GO) test -run '^TestManyCalls$$' -timeout 3h $(TESTFLAGS) ./softphone
 
 fuzz: setup ## every fuzz target, FUZZTIME each (10s)
 	tools/fuzz.sh

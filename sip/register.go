@@ -52,6 +52,7 @@ type line struct {
 	user   string // of Contact
 	// agentName is what requests say of the program; empty: nothing.
 	agentName string
+	instance  *instance // nil: none is shown
 
 	mu     sync.Mutex // guards flow, public and routes
 	flow   *flow
@@ -95,6 +96,9 @@ func newLine(a *Agent, acc *Account) (*line, error) {
 	}
 	if l.user == "" {
 		l.user = newID()
+	}
+	if acc.Instance {
+		l.instance = newInstance()
 	}
 	if !printable(l.agentName) {
 		return nil, errUserAgent
@@ -145,6 +149,7 @@ func (l *line) register(ctx context.Context, f *flow, expires time.Duration) (gr
 			l.keys.accepted()
 			l.moved(res)
 			l.follow(res)
+			l.instance.registered(res, l.own(res))
 			return l.granted(res, expires), nil
 		case code == sip.StatusUnauthorized || code == sip.StatusProxyAuthRequired:
 			if credentials, err = l.keys.authorize(req, res, tries); err != nil {
@@ -157,6 +162,8 @@ func (l *line) register(ctx context.Context, f *flow, expires time.Duration) (gr
 				return 0, &StatusError{Code: code}
 			}
 			expires, credentials, tries = least, nil, dialog.Tries{}
+		case l.instance.lacking(code):
+			credentials, tries = nil, dialog.Tries{}
 		default:
 			return 0, refusal(res)
 		}
@@ -191,10 +198,9 @@ func (l *line) build(f *flow, expires time.Duration, credentials []dialog.Field)
 		Method: "REGISTER", URI: "sip:" + hostOf(l.aor),
 		Via: "SIP/2.0/" + f.kind.String() + " " + nobody, Branch: newID(),
 		From: "<" + l.aor + ">;tag=" + l.tag, To: "<" + l.aor + ">",
-		CallID: l.callID, Seq: l.seq, Contact: l.contact(f.kind),
+		CallID: l.callID, Seq: l.seq, Contact: l.contact(f.kind) + l.instance.params(),
 		Extra: slices.Concat(credentials, l.userAgent(), []dialog.Field{
-			// RFC 3327, Section 5.1: a proxy before the registrar may have calls come by it.
-			{Name: "Supported", Value: "path"},
+			{Name: "Supported", Value: l.instance.options()},
 			{Name: "Expires", Value: strconv.Itoa(int(expires / time.Second))},
 		}),
 	}.Build()
@@ -213,19 +219,25 @@ func (l *line) granted(res *sip.Response, asked time.Duration) time.Duration {
 	if d, ok := seconds(dialog.Value(res, "Expires")); ok {
 		granted = d
 	}
-	for _, value := range dialog.Values(res, "Contact") {
-		c := dialog.ParseAddress(value)
-		// Some registrars rewrite the host or add parameters: the user is ours.
-		if u, err := parseURI(c.URI); err != nil || u.User != l.user {
-			continue
-		}
-		if p, ok := c.Param("expires"); ok {
-			if d, ok := seconds(p); ok {
-				granted = d
-			}
+	if p, ok := l.own(res).Param("expires"); ok {
+		if d, ok := seconds(p); ok {
+			granted = d
 		}
 	}
 	return min(max(granted, shortestExpiry), longestExpiry)
+}
+
+// own is our binding among the account's others in an answer to REGISTER; empty: it
+// is not there.
+func (l *line) own(res *sip.Response) (own dialog.Address) {
+	for _, value := range dialog.Values(res, "Contact") {
+		c := dialog.ParseAddress(value)
+		// Some registrars rewrite the host or add parameters: the user is ours.
+		if u, err := parseURI(c.URI); err == nil && u.User == l.user {
+			own = c
+		}
+	}
+	return own
 }
 
 // seconds reads delta-seconds.

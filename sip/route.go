@@ -199,7 +199,7 @@ func (a *Agent) local(f *flow, peer netip.AddrPort) dialog.Local {
 	if f.account {
 		l.URI = a.line.aor
 		l.Via = "SIP/2.0/" + f.kind.String() + " " + nobody
-		l.Contact = a.line.contact(f.kind)
+		l.Contact = a.line.instance.contact(a.line.contact(f.kind))
 		l.Authorize = a.line.keys.authorize
 		l.Fields = a.line.userAgent()
 		l.Routes = a.line.serviceRoutes()

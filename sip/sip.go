@@ -32,6 +32,10 @@ type Account struct {
 	// WeakDigest answers challenges with MD5 or without qop outside of TLS, and
 	// ones that ask for less than the registrar does.
 	WeakDigest bool
+	// Instance says which of the account's phones this is, by a number that is new
+	// with each Agent, for providers that demand SIP outbound (RFC 5626) or give
+	// phones addresses of their own (GRUU, RFC 5627).
+	Instance bool
 	// UserAgent is what requests say of the program, where a provider demands that;
 	// empty: nothing.
 	UserAgent string

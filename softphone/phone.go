@@ -193,6 +193,7 @@ func signallingAccount(a *store.Account) (*sip.Account, error) {
 	out := &sip.Account{
 		AOR: a.AOR, Registrar: a.Registrar, AuthUser: a.AuthUser,
 		Password: a.Password, ContactUser: a.ContactUser, WeakDigest: a.WeakDigest, UserAgent: a.UserAgent,
+		Instance: a.Instance,
 	}
 	if a.TLS.Pinned {
 		out.Pin = &sip.Pin{Key: a.TLS.Pin}

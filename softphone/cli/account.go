@@ -33,6 +33,7 @@ type accountAdd struct {
 	Fingerprint  string `help:"Know it by this key." placeholder:"sha256:HEX"`
 	ContactUser  string `help:"A fixed user part of Contact, for providers that demand one. Shown in the assay."`
 	WeakDigest   bool   `help:"Answer when the password is asked for in a weak way (MD5) and others can read it. Shown in the assay."`
+	Instance     bool   `help:"Say which of the account's phones this is, by a number that is new with each start, for providers that demand SIP outbound or give phones addresses of their own (GRUU)."`
 
 	UserAgent string `help:"What requests call the program, for providers that demand a name. Everyone on the way reads it. Shown in the assay." placeholder:"NAME"`
 	Anonymous bool   `help:"Do not say who calls, and ask the provider not to, in all calls of this account."`
@@ -48,7 +49,7 @@ type accountAdd struct {
 // Run adds the account. Nothing is sent: the next command that needs the
 // account finds out whether the provider takes it.
 func (c *accountAdd) Run(e *env) error {
-	account := store.Account{AOR: c.AOR, Registrar: c.Registrar, AuthUser: c.AuthUser, ContactUser: c.ContactUser, WeakDigest: c.WeakDigest, UserAgent: c.UserAgent, Anonymous: c.Anonymous, EmergencyClear: c.Emergency == "clear"}
+	account := store.Account{AOR: c.AOR, Registrar: c.Registrar, AuthUser: c.AuthUser, ContactUser: c.ContactUser, WeakDigest: c.WeakDigest, Instance: c.Instance, UserAgent: c.UserAgent, Anonymous: c.Anonymous, EmergencyClear: c.Emergency == "clear"}
 	if c.Emergency != "" && c.Emergency != "clear" {
 		return usageError{fmt.Errorf("--emergency takes clear, not %q", c.Emergency)}
 	}

@@ -38,6 +38,7 @@ type (
 		ZID         []byte     `json:"zid"`
 		ContactUser string     `json:"contact_user,omitempty"`
 		WeakDigest  bool       `json:"weak_digest,omitempty"`
+		Instance    bool       `json:"instance,omitempty"`
 		TLS         *tlsJSON   `json:"tls,omitempty"`
 		Relay       *relayJSON `json:"relay,omitempty"`
 		STUN        string     `json:"stun,omitempty"`
@@ -153,7 +154,7 @@ func stateFromJSON(in insideJSON) (*state, error) {
 func accountToJSON(a Account) accountJSON {
 	return accountJSON{
 		AOR: a.AOR, Registrar: a.Registrar, AuthUser: a.AuthUser,
-		Password: a.Password.Expose(), CA: a.CA, ZID: a.ZID[:], ContactUser: a.ContactUser, WeakDigest: a.WeakDigest,
+		Password: a.Password.Expose(), CA: a.CA, ZID: a.ZID[:], ContactUser: a.ContactUser, WeakDigest: a.WeakDigest, Instance: a.Instance,
 		TLS: tlsToJSON(a.TLS), Relay: relayToJSON(a.Relay), STUN: a.STUN,
 		UserAgent: a.UserAgent, Anonymous: a.Anonymous, Emergency: a.EmergencyClear,
 	}
@@ -163,7 +164,7 @@ func accountFromJSON(j accountJSON) (Account, error) {
 	zid, err := zidFromJSON(j.ZID)
 	return Account{
 		AOR: j.AOR, Registrar: j.Registrar, AuthUser: j.AuthUser,
-		Password: secret.Own(j.Password), CA: j.CA, ZID: zid, ContactUser: j.ContactUser, WeakDigest: j.WeakDigest,
+		Password: secret.Own(j.Password), CA: j.CA, ZID: zid, ContactUser: j.ContactUser, WeakDigest: j.WeakDigest, Instance: j.Instance,
 		TLS: tlsFromJSON(j.TLS), Relay: relayFromJSON(j.Relay), STUN: j.STUN,
 		UserAgent: j.UserAgent, Anonymous: j.Anonymous, EmergencyClear: j.Emergency,
 	}, err

@@ -69,8 +69,11 @@ type Account struct {
 	ContactUser              string
 	// WeakDigest: the password's challenge may be weak where others can read it.
 	WeakDigest bool
-	TLS        TLS
-	Relay      Relay
+	// Instance: requests say which of the account's phones this is, by a number that
+	// is new with each start.
+	Instance bool
+	TLS      TLS
+	Relay    Relay
 	// STUN is the host:port of a server that tells the phone's public address;
 	// empty: none is asked.
 	STUN string

@@ -35,6 +35,8 @@ type KaratConfig struct {
 	Sound *Sound
 	// Allow is what it knows not to be private, such as "provider".
 	Allow string
+	// Instance: the account says which of its phones this is.
+	Instance bool
 }
 
 // Karat is a home of Karat: an account and a store that outlast its processes.
@@ -74,6 +76,9 @@ func (k *Karat) addAccount(ctx context.Context) error {
 	}
 	if k.Proxy.Algorithm == "MD5" {
 		args = append(args, "--weak-digest") // outside of TLS it needs the user's word
+	}
+	if k.Instance {
+		args = append(args, "--instance")
 	}
 	relay, err := k.relayFlags()
 	if err != nil {
