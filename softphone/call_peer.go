@@ -1,6 +1,8 @@
 package softphone
 
 import (
+	"time"
+
 	"karat/softphone/assay"
 	"karat/softphone/store"
 )
@@ -75,10 +77,22 @@ func (c *call) bindPeer(zid [12]byte) {
 		taken = taken || p.OwnZID == c.zid
 		p.Wipe()
 	}
-	if _, of, known := c.phone.cfg.Store.Peer(c.zid, zid); known && of == "" && !taken {
+	_, of, known := c.phone.cfg.Store.Peer(c.zid, zid)
+	switch {
+	case !known || of != "":
+	case anew(contact):
+		err := c.phone.cfg.Store.TakeAnew(c.zid, zid, name)
+		c.stored("whose phone this is", err)
+		if err == nil {
+			c.emit(Notice{Head: c.head(), Text: "This phone is now " + name + "'s, as you asked, and those known before are forgotten. Nothing but comparing the code tells whether it is theirs."})
+		}
+	case !taken:
 		c.stored("whose phone this is", c.phone.cfg.Store.NamePeer(c.zid, zid, name))
 	}
 }
+
+// anew tells whether the next phone that answers for a contact is taken for theirs.
+func anew(c store.Contact) bool { return c.AnewUntil.After(time.Now()) }
 
 // prove notes that the peer has kept what this call leaves: its voice is heard, and
 // it sends none before it has.

@@ -65,6 +65,9 @@ func (c *call) requestFor() *acquaintance {
 	if !ok || c.anonymous { // who is not to be known must not be recognised
 		return nil
 	}
+	if of, _ := c.phone.cfg.Store.Contact(name); anew(of) {
+		return nil // the phone that this would be for is not the one that is looked for
+	}
 	p, several, ok := c.addressee(name)
 	if !ok {
 		if several {

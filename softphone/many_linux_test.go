@@ -38,6 +38,8 @@ func TestManyCalls(t *testing.T) {
 		// or a buffer of sound is more.
 		grown    = 100_000
 		recalled = 2_500
+		// A few goroutines live for a moment, such as those of a keep-alive.
+		momentary = 5
 	)
 	calls := 20
 	if s := os.Getenv(manyCallsVariable); s != "" {
@@ -70,7 +72,7 @@ func TestManyCalls(t *testing.T) {
 		call(calls)
 		after := holds(t)
 		t.Logf("after %d calls %+v, after %d more %+v", warmUp, before, calls, after)
-		if after.heap > before.heap+grown+calls*recalled || after.goroutines > before.goroutines || after.files > before.files {
+		if after.heap > before.heap+grown+calls*recalled || after.goroutines > before.goroutines+momentary || after.files > before.files {
 			t.Errorf("%d calls left something: %+v before, %+v after", calls, before, after)
 		}
 	})

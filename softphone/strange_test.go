@@ -1,6 +1,7 @@
 package softphone_test
 
 import (
+	"errors"
 	"bytes"
 	"math/rand/v2"
 	"path/filepath"
@@ -104,6 +105,63 @@ func TestNewPhoneOfAContact(t *testing.T) {
 		hangUp(alice, bob)
 		w.wantFriends(alice, bob, "the new phone was compared")
 	})
+}
+
+// A contact that is re-introduced has the phone that answers next, and no other, and
+// that is said; once the time is over it has the old one.
+func TestReintroducedContact(t *testing.T) {
+	for _, inTime := range []bool{true, false} {
+		inWorldAt(t, someday, func(t *testing.T, w *world) {
+			alice, bob := w.friends()
+			old, _ := alice.store.Contact("bob")
+			bob.stop()
+			bob.store.Close()
+			bob.home = filepath.Join(t.TempDir(), "new phone")
+			bob.open()
+			if err := errors.Join(
+				bob.store.SetAccount(store.Account{
+					AOR: "sip:bob@example.org", Registrar: "sip:" + providerAddr + ":5060;transport=udp", Password: secret.Copy([]byte("b-pw")),
+				}),
+				bob.store.SetContact(store.Contact{Name: "alice", URIs: []string{"sip:alice@example.org"}}),
+				alice.store.Reintroduce("bob", time.Now().Add(time.Hour)),
+			); err != nil {
+				t.Fatal(err)
+			}
+			bob.start(auto)
+			if !inTime {
+				time.Sleep(time.Hour)
+			}
+			alice.seen = nil
+			a, _ := talk(alice, bob)
+			if saw[softphone.Mismatch](alice) || a.Continuity || a.Verified {
+				t.Errorf("a new phone: %+v", a)
+			}
+			if f := lastAssay(alice).Finding(assay.Participants); f.Verdict != assay.Unconfirmed {
+				t.Errorf("a new phone: %+v", f)
+			}
+			time.Sleep(time.Second)
+			hangUp(alice, bob)
+			now, _ := alice.store.Contact("bob")
+			if len(now.Peers) != 1 {
+				t.Fatalf("%d phones", len(now.Peers))
+			}
+			p, before := now.Peers[0], old.Peers[0]
+			if renewed := p.ZID != before.ZID; renewed != inTime || p.Reintroduced != inTime || p.Verified == inTime {
+				t.Errorf("in time: %v, another phone: %v, %+v", inTime, renewed, p)
+			}
+			if said := strings.Contains(names(alice.seen), "is now bob's"); said != inTime {
+				t.Errorf("in time: %v, said: %v", inTime, said)
+			}
+			if inTime {
+				talk(bob, alice) // so that bob knows whose phone it is
+				alice.phone.SASCompared(alice.call, true)
+				bob.phone.SASCompared(bob.call, true)
+				time.Sleep(time.Second)
+				hangUp(bob, alice)
+				w.wantFriends(alice, bob, "re-introduced")
+			}
+		})
+	}
 }
 
 // Keys of hours that have passed are gone from the store, while the phone is on.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"karat/softphone/store"
 )
@@ -15,6 +16,7 @@ type contactsCommand struct {
 	Add    contactsAdd    `cmd:"" help:"Add a person, or another address of theirs."`
 	Remove contactsRemove `cmd:"" help:"Forget a person and their phones."`
 	Name   contactsName   `cmd:"" help:"Say whose phone it is that you talked to."`
+	Anew   contactsAnew   `cmd:"" name:"reintroduce" help:"Pair a person's phone anew, who lost what it knew of yours."`
 }
 
 type contactsList struct{}
@@ -41,13 +43,16 @@ func (e *env) showContact(c store.Contact) {
 	for _, p := range c.Peers {
 		e.showPeer(c.Name, p)
 	}
+	if left := time.Until(c.AnewUntil); left > 0 && !e.flags.JSON {
+		e.say("  the next phone that answers a call within %s is taken for theirs", left.Round(time.Second))
+	}
 }
 
 func (e *env) showPeer(name string, p store.Peer) {
 	if e.flags.JSON {
 		e.object(map[string]any{
 			"phone": peerID(p), "contact": name, "verified": p.Verified,
-			"verified_name": p.VerifiedName, "key_agreement": p.BestKeyAgreement,
+			"verified_name": p.VerifiedName, "reintroduced": p.Reintroduced, "key_agreement": p.BestKeyAgreement,
 		})
 		return
 	}
@@ -57,6 +62,9 @@ func (e *env) showPeer(name string, p store.Peer) {
 		if p.VerifiedName != "" {
 			state += ", as " + p.VerifiedName
 		}
+	}
+	if p.Reintroduced {
+		state = "re-introduced, " + state
 	}
 	if name == "" {
 		name = "not named"
@@ -125,6 +133,49 @@ func (c *contactsName) Run(e *env) error {
 			return err
 		}
 		e.say("phone %s is %s's", peerID(p), c.Name)
+		return nil
+	})
+}
+
+type contactsAnew struct {
+	Name string        `arg:"" help:"The person's name."`
+	For  time.Duration `default:"1h" help:"For how long, a day at most; 0 withdraws it." placeholder:"1h"`
+}
+
+// maxAnew bounds how long a phone may be taken for a contact's unseen: who asked for
+// it has forgotten it by the next day.
+const maxAnew = 24 * time.Hour
+
+// Help says what it means.
+func (contactsAnew) Help() string {
+	return `For a person whose phone is new, or has lost what it knew of yours. Then call
+them: the phone that answers your call within this time becomes theirs, and the
+ones known before are forgotten, their verification too. Whoever answers becomes
+it, so compare the code in that call, by voice.`
+}
+
+// Run notes until when.
+func (c *contactsAnew) Run(e *env) error {
+	if c.For < 0 || c.For > maxAnew {
+		return usageError{fmt.Errorf("--for takes a time up to %s", maxAnew)}
+	}
+	return e.withStore(func(s *store.Store) error {
+		contact, ok := findContact(s, c.Name)
+		if !ok {
+			return hinted{usageError{fmt.Errorf("no contact is known as %q", c.Name)}, "\"karat contacts\" lists them"}
+		}
+		var until time.Time
+		if c.For > 0 {
+			until = time.Now().Add(c.For)
+		}
+		if err := s.Reintroduce(contact.Name, until); err != nil {
+			return err
+		}
+		if c.For == 0 {
+			e.say("%s keeps the phones that are known", contact.Name)
+			return nil
+		}
+		e.say("call %s within %s, and compare the code: the phone that answers becomes theirs, and those known before are forgotten", contact.Name, c.For)
 		return nil
 	})
 }

@@ -62,6 +62,7 @@ type (
 		Name  string     `json:"name"`
 		URIs  []string   `json:"uris,omitempty"`
 		Peers []peerJSON `json:"peers,omitempty"`
+		Anew  *time.Time `json:"anew_until,omitempty"`
 	}
 	peerJSON struct {
 		OwnZID           []byte        `json:"own_zid"`
@@ -73,6 +74,7 @@ type (
 		Requests         *requestsJSON `json:"requests,omitempty"`
 		Verified         bool          `json:"verified,omitempty"`
 		VerifiedName     string        `json:"verified_name,omitempty"`
+		Reintroduced     bool          `json:"reintroduced,omitempty"`
 		BestKeyAgreement string        `json:"best_key_agreement,omitempty"`
 	}
 	requestsJSON struct {
@@ -199,12 +201,12 @@ func relayFromJSON(j *relayJSON) Relay {
 }
 
 func contactToJSON(c Contact) contactJSON {
-	return contactJSON{Name: c.Name, URIs: c.URIs, Peers: mapped(c.Peers, peerToJSON)}
+	return contactJSON{Name: c.Name, URIs: c.URIs, Peers: mapped(c.Peers, peerToJSON), Anew: timeToJSON(c.AnewUntil)}
 }
 
 func contactFromJSON(j contactJSON) (Contact, error) {
 	peers, err := tryMapped(j.Peers, peerFromJSON)
-	return Contact{Name: j.Name, URIs: j.URIs, Peers: peers}, err
+	return Contact{Name: j.Name, URIs: j.URIs, Peers: peers, AnewUntil: timeFromJSON(j.Anew)}, err
 }
 
 func peerToJSON(p Peer) peerJSON {
@@ -213,7 +215,7 @@ func peerToJSON(p Peer) peerJSON {
 		RS1: p.RS1.Expose(), RS1Expires: timeToJSON(p.RS1Expires),
 		RS2: p.RS2.Expose(), RS2Expires: timeToJSON(p.RS2Expires),
 		Requests: requestsToJSON(p.Requests), Verified: p.Verified,
-		VerifiedName: p.VerifiedName, BestKeyAgreement: p.BestKeyAgreement,
+		VerifiedName: p.VerifiedName, Reintroduced: p.Reintroduced, BestKeyAgreement: p.BestKeyAgreement,
 	}
 }
 
@@ -226,7 +228,7 @@ func peerFromJSON(j peerJSON) (Peer, error) {
 		RS1: secret.Own(j.RS1), RS1Expires: timeFromJSON(j.RS1Expires),
 		RS2: secret.Own(j.RS2), RS2Expires: timeFromJSON(j.RS2Expires),
 		Requests: requests, Verified: j.Verified,
-		VerifiedName: j.VerifiedName, BestKeyAgreement: j.BestKeyAgreement,
+		VerifiedName: j.VerifiedName, Reintroduced: j.Reintroduced, BestKeyAgreement: j.BestKeyAgreement,
 	}, errors.Join(err1, err2, err3)
 }
 

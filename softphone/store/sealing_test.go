@@ -32,7 +32,7 @@ func sealedForTest(t testing.TB, s Sealing) (keys, []byte) {
 func fullState() *state {
 	return &state{
 		generation: 7, directZID: zid(4), accounts: []Account{someAccount()},
-		contacts: []Contact{{Name: "alice", URIs: []string{"sip:alice@example.org"}, Peers: []Peer{somePeer(1, 2)}}},
+		contacts: []Contact{{Name: "alice", URIs: []string{"sip:alice@example.org"}, Peers: []Peer{somePeer(1, 2)}, AnewUntil: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}},
 		unnamed:  []Peer{somePeer(1, 3)}, settings: Settings{Speaker: "null"},
 	}
 }
@@ -118,8 +118,8 @@ func TestEncodeDecode(t *testing.T) {
 func TestInsideIsFixed(t *testing.T) {
 	const want = `{"version":6,"generation":7,"direct_zid":"BAQEBAQEBAQEBAQE",` +
 		`"accounts":[{"aor":"sip:bob@example.org","registrar":"sips:example.org","auth_user":"bob","password":"Y29ycmVjdCBob3JzZQ==","ca":"UEVN","zid":"AAAAAAAAAAAAAAAA","contact_user":"b0b","weak_digest":true,"instance":true,"tls":{"certificate":"UEVN","key":"a2V5","pinned":true,"pin":"cGlu"},"relay":{"url":"turns:example.org","user":"r","password":"cmVsYXk=","only":true},"stun":"example.org:3478","user_agent":"Phone 1","anonymous":true,"emergency_clear":true}],` +
-		`"contacts":[{"name":"alice","uris":["sip:alice@example.org"],"peers":[{"own_zid":"AQEBAQEBAQEBAQEB","zid":"AgICAgICAgICAgIC","rs1":"cnMx","rs1_expires":"2030-01-01T00:00:00.000000005Z","rs2":"cnMy","requests":{"keys":[{"key":"cmVxdWVzdCBrZXk=","hour":7,"initiator":true},{},{"key":"b2xkZXI=","hour":7}],"sent":5,"accepted":6,"proven":true,"unmet":true},"verified":true,"verified_name":"alice","best_key_agreement":"X255"}]}],` +
-		`"unnamed":[{"own_zid":"AQEBAQEBAQEBAQEB","zid":"AwMDAwMDAwMDAwMD","rs1":"cnMx","rs1_expires":"2030-01-01T00:00:00.000000005Z","rs2":"cnMy","requests":{"keys":[{"key":"cmVxdWVzdCBrZXk=","hour":7,"initiator":true},{},{"key":"b2xkZXI=","hour":7}],"sent":5,"accepted":6,"proven":true,"unmet":true},"verified":true,"verified_name":"alice","best_key_agreement":"X255"}],` +
+		`"contacts":[{"name":"alice","uris":["sip:alice@example.org"],"peers":[{"own_zid":"AQEBAQEBAQEBAQEB","zid":"AgICAgICAgICAgIC","rs1":"cnMx","rs1_expires":"2030-01-01T00:00:00.000000005Z","rs2":"cnMy","requests":{"keys":[{"key":"cmVxdWVzdCBrZXk=","hour":7,"initiator":true},{},{"key":"b2xkZXI=","hour":7}],"sent":5,"accepted":6,"proven":true,"unmet":true},"verified":true,"verified_name":"alice","reintroduced":true,"best_key_agreement":"X255"}],"anew_until":"2030-01-01T00:00:00Z"}],` +
+		`"unnamed":[{"own_zid":"AQEBAQEBAQEBAQEB","zid":"AwMDAwMDAwMDAwMD","rs1":"cnMx","rs1_expires":"2030-01-01T00:00:00.000000005Z","rs2":"cnMy","requests":{"keys":[{"key":"cmVxdWVzdCBrZXk=","hour":7,"initiator":true},{},{"key":"b2xkZXI=","hour":7}],"sent":5,"accepted":6,"proven":true,"unmet":true},"verified":true,"verified_name":"alice","reintroduced":true,"best_key_agreement":"X255"}],` +
 		`"settings":{"speaker":"null"}}`
 	got, err := encode(fullState())
 	must(t, err)

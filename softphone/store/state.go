@@ -69,6 +69,7 @@ func cloneAccount(a Account) Account {
 func cloneContact(c Contact) Contact {
 	c.URIs = slices.Clone(c.URIs)
 	c.Peers = mapped(c.Peers, clonePeer)
+	c.AnewUntil = plainTime(c.AnewUntil)
 	return c
 }
 

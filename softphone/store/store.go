@@ -11,6 +11,9 @@ type Contact struct {
 	Name  string
 	URIs  []string // SIP addresses, for calling
 	Peers []Peer
+	// AnewUntil is until when the next phone that answers a call to the contact is
+	// taken for theirs, in place of all of Peers; zero: none is.
+	AnewUntil time.Time
 }
 
 // Peer is one device of a contact (or of someone not named yet): what ZRTP has
@@ -27,6 +30,8 @@ type Peer struct {
 	// under, so that the same ZID calling under another name is noticed.
 	Verified     bool
 	VerifiedName string
+	// Reintroduced: it took the place of phones that were known before.
+	Reintroduced bool
 	// BestKeyAgreement is the strongest key agreement ever used with it, as in
 	// ZRTP ("X255"): a weaker one later is a downgrade.
 	BestKeyAgreement string

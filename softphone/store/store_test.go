@@ -112,7 +112,7 @@ func somePeer(own, peer byte) Peer {
 			Keys: [3]RequestKey{{Key: sec("request key"), Hour: 7, Initiator: true}, {}, {Key: sec("older"), Hour: 7}},
 			Sent: 5, Accepted: 6, Proven: true, Unmet: true,
 		},
-		Verified: true, VerifiedName: "alice", BestKeyAgreement: "X255",
+		Verified: true, VerifiedName: "alice", Reintroduced: true, BestKeyAgreement: "X255",
 	}
 }
 
