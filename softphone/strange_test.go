@@ -1,8 +1,8 @@
 package softphone_test
 
 import (
-	"errors"
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
