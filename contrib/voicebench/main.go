@@ -101,10 +101,11 @@ func bench(ctx context.Context) error {
 	if o.inside {
 		return measure(ctx, o)
 	}
-	if err := outside(ctx, o); err != nil {
-		return err
+	err := outside(ctx, o)
+	if failed := new(exec.ExitError); err != nil && !errors.As(err, &failed) {
+		return err // nothing was measured
 	}
-	return report(o)
+	return errors.Join(err, report(o)) // of the parts that went well, too
 }
 
 // outside installs and builds what is needed, and runs this program again in
@@ -158,25 +159,39 @@ func measure(ctx context.Context, o options) error {
 	ctx, cancel := context.WithTimeout(ctx, timeLimit)
 	defer cancel()
 	began := time.Now()
+	var failed []error // a part that fails leaves the others
 	for _, p := range parts {
 		if o.only != "" && !strings.Contains(","+o.only+",", ","+p.name+",") {
 			continue
 		}
 		before := busy()
 		fmt.Printf("== %s (load %.1f), %v since the beginning\n", p.name, before, time.Since(began).Round(time.Second))
-		if err := p.measure(ctx, o); err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
+		if err := os.Remove(filepath.Join(o.data, p.name+".json")); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err // figures of an earlier run would stand for this one's
 		}
-		if err := o.keep("load-"+p.name, load{Before: before, After: busy()}); err != nil {
+		failure := ""
+		if err := p.measure(ctx, o); err != nil {
+			failure = err.Error()
+			failed = append(failed, fmt.Errorf("%s: %w", p.name, err))
+			fmt.Printf("   %s could not be measured: %v\n", p.name, err)
+		}
+		if err := o.keep("load-"+p.name, load{Before: before, After: busy(), Failure: failure}); err != nil {
 			return err
 		}
+		if ctx.Err() != nil {
+			break
+		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // load is how many processes wanted a processor in the minute before a part and
-// at its end, those of the bench among them at its end.
-type load struct{ Before, After float64 }
+// at its end, those of the bench among them at its end, and why the part has no
+// figures, if it has none.
+type load struct {
+	Before, After float64
+	Failure       string `json:",omitempty"`
+}
 
 func busy() float64 {
 	b, err := os.ReadFile("/proc/loadavg")

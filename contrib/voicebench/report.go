@@ -55,6 +55,9 @@ func reportLoad(o options, b *strings.Builder) error {
 		}
 		if there {
 			fmt.Fprintf(b, "- Load of the machine around the part *%s*: %.1f before, %.1f after.\n", p.name, l.Before, l.After)
+			if l.Failure != "" {
+				fmt.Fprintf(b, "- **The part *%s* failed, and has no figures here**: %s\n", p.name, strings.ReplaceAll(l.Failure, "\n", "; "))
+			}
 			disturbed = disturbed || l.Before > float64(runtime.NumCPU())/2
 		}
 	}
