@@ -343,6 +343,12 @@ func (c *Call) current() *flow {
 }
 
 func (c *Call) send(req *sip.Request) {
+	if !c.grow(req) {
+		c.transmit(req)
+	}
+}
+
+func (c *Call) transmit(req *sip.Request) {
 	f, to := c.route(req)
 	if req.Method == sip.INVITE && dialog.ToTag(req) == "" {
 		if c.invited == nil {

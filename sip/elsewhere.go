@@ -151,6 +151,9 @@ func (c *Call) seek(otherwise func(now time.Time)) bool {
 		c.tried = make(map[place]bool)
 	}
 	c.tried[place{c.flow.kind, c.remote}] = true
+	if c.flow.kind == tcp {
+		c.tried[place{udp, c.remote}] = true // a call that grew too large for it
+	}
 	tried := maps.Clone(c.tried)
 	ctx, cancel := context.WithCancel(context.Background())
 	c.stopSeeking, c.held = cancel, []func(time.Time){otherwise}

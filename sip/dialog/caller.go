@@ -83,6 +83,12 @@ func (c *Call) Unheard() bool {
 	return c.outgoing && c.is(Calling) && !c.invite.provisional && !c.invite.final
 }
 
+// Wants tells whether a request of ours that has not been sent yet still is to be.
+func (c *Call) Wants(req *sip.Request) bool {
+	p := c.pending[req]
+	return p != nil && (p != c.invite || !c.hungUp)
+}
+
 // Movable tells whether req is our INVITE, and may still go by another server: no
 // phone has rung for it.
 func (c *Call) Movable(req *sip.Request) bool {
