@@ -49,8 +49,13 @@ func ListenUDP(network, address string) (*UDP, error) {
 	if err != nil {
 		return nil, fmt.Errorf("path: open the media socket: %w", err)
 	}
+	_ = conn.SetReadBuffer(readBuffer) // what the system allows is enough to talk
 	return NewUDP(conn), nil
 }
+
+// readBuffer in bytes is asked of the system, which gives what it allows: junk that
+// comes in bursts is to displace as little of the voice as can be.
+const readBuffer = 1 << 20
 
 // NewUDP takes over an open socket, which may be one of an in-memory network.
 // A *net.UDPConn (or a conn with its AddrPort methods) sends and receives
