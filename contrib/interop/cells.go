@@ -27,5 +27,6 @@ func cells() []cell {
 	all = append(all, providerCells()...)
 	all = append(all, clearCells()...)
 	all = append(all, serverCells()...)
+	all = append(all, restartCells()...)
 	return all
 }

@@ -41,6 +41,9 @@ type Kamailio struct {
 	RTPEngine *RTPEngine
 	// TopologyHidden: what one end sends of itself is hidden from the other.
 	TopologyHidden bool
+
+	lab     *Lab
+	command Command
 }
 
 // Host is its address as it stands in a URI.
@@ -78,7 +81,7 @@ func (l *Lab) StartProvider(ctx context.Context, c KamailioConfig) (*Kamailio, e
 	}
 	k := &Kamailio{
 		IP: l.IP, UDP: l.Port(), TLS: l.Port(), Algorithm: c.Algorithm, Dir: dir, Users: map[string]string{},
-		RTPEngine: c.RTPEngine, TopologyHidden: c.TopologyHidden,
+		RTPEngine: c.RTPEngine, TopologyHidden: c.TopologyHidden, lab: l,
 	}
 	for _, user := range c.Users {
 		k.Users[user] = randomPassword()
@@ -90,18 +93,24 @@ func (l *Lab) StartProvider(ctx context.Context, c KamailioConfig) (*Kamailio, e
 	if err := k.configure(l, config); err != nil {
 		return nil, err
 	}
-	k.Process, err = l.Start(ctx, Command{
+	k.command = Command{
 		Name: "kamailio", Path: "kamailio", Dir: dir, Wrap: c.Wrap,
 		// Not a daemon, in the foreground; 32 MB shared and 8 MB of its own.
 		Args: []string{"-DD", "-E", "-f", config, "-Y", dir, "-P", filepath.Join(dir, "pid"), "-w", dir, "-m", "32", "-M", "8"},
-	})
-	if err != nil {
-		return nil, err
 	}
-	if c.Wrap != nil { // it listens where we cannot look
-		return k, nil
+	return k, k.Restart(ctx)
+}
+
+// Restart starts it, again after a Kill: what it knew of who is where is gone.
+func (k *Kamailio) Restart(ctx context.Context) error {
+	var err error
+	if k.Process, err = k.lab.Start(ctx, k.command); err != nil {
+		return err
 	}
-	return k, waitListening(ctx, k.Process, net.JoinHostPort(k.IP, fmt.Sprint(k.TLS)))
+	if k.command.Wrap != nil { // it listens where we cannot look
+		return nil
+	}
+	return waitListening(ctx, k.Process, net.JoinHostPort(k.IP, fmt.Sprint(k.TLS)))
 }
 
 // configure writes its files: the provider's, and what is of this site.

@@ -296,6 +296,14 @@ func (c *KaratCall) WaitEvent(ctx context.Context, kind string) (KaratEvent, err
 	return e, nil
 }
 
+// WaitAgain waits for an event of a kind after a mark of its output.
+func (c *KaratCall) WaitAgain(ctx context.Context, from Mark, kind string) error {
+	if _, err := c.Output.Wait(ctx, from, eventLine(kind)); err != nil {
+		return fmt.Errorf("lab: karat: %s again: %w: %s", kind, err, c.Tail())
+	}
+	return nil
+}
+
 // Has tells whether an event of a kind has come by now.
 func (c *KaratCall) Has(kind string) bool {
 	_, yes := c.Output.Find(0, eventLine(kind))

@@ -192,6 +192,11 @@ func (p *Process) Stop() error {
 		return nil
 	case <-time.After(stopGrace):
 	}
+	return p.Kill()
+}
+
+// Kill ends the program and its children at once, without a word to anybody.
+func (p *Process) Kill() error {
 	// The whole group: Kamailio's workers are its children.
 	if err := syscall.Kill(-p.Pid(), syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("lab: kill %s: %w", p.name, err)
