@@ -7,7 +7,10 @@
 // allocates nothing.
 package resample
 
-import "math"
+import (
+	"math"
+	"sync"
+)
 
 // Quality is how long the filter is: what it costs, and how much it leaves over
 // of what the lower rate cannot carry.
@@ -42,9 +45,9 @@ const (
 
 // Resampler is one stream of sound. It is not for concurrent use.
 type Resampler struct {
-	step  float64 // input samples per output sample
-	half  int     // taps on each side
-	table []float32
+	step  float64   // input samples per output sample
+	half  int       // taps on each side
+	table []float32 // read only: others may have the same
 	input []float32 // what the filter still needs, and what it has not reached
 	n     int       // filled of input
 	// The place in input of the next output sample is at+part, part in 0..1: so the
@@ -59,11 +62,21 @@ func New(from, to float64, q Quality) *Resampler {
 	r := &Resampler{step: min(from/to, maxStep)}
 	scale := q.passband * min(1, 1/r.step) // crossings per input sample
 	r.half = int(math.Ceil(float64(q.crossings) / scale))
-	r.table = tabulate(q, scale, r.half)
+	if r.step == 1 && q == Quick {
+		r.table = even()
+	} else {
+		r.table = tabulate(q, scale, r.half)
+	}
 	r.input = make([]float32, 2*r.half+slack)
 	r.Reset()
 	return r
 }
+
+// even is the table between two clocks of one rate: each call has two, and they only
+// read it.
+var even = sync.OnceValue(func() []float32 {
+	return tabulate(Quick, Quick.passband, int(math.Ceil(float64(Quick.crossings)/Quick.passband)))
+})
 
 // tabulate returns phases+1 rows of 2*half taps. Each row adds up to 1, so that a
 // level does not depend on where between two samples one reads.
