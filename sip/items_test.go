@@ -282,9 +282,21 @@ func TestItem42_Glare(t *testing.T) {
 		p.answer(p.wantRequest("INVITE"), 491, "")
 		p.wantRequest("ACK")
 		c.Hangup()
-		bye := p.wantRequest("BYE")
+		bye := p.next()
+		for range 2 {
+			switch {
+			case strings.HasPrefix(bye.raw, "INVITE "): // the random wait was none
+				p.answer(bye, 491, "")
+				fallthrough
+			case strings.HasPrefix(bye.raw, "ACK "):
+				bye = p.next()
+			}
+		}
+		if !strings.HasPrefix(bye.raw, "BYE ") {
+			t.Errorf("got\n%s\nwant BYE", bye.raw)
+		}
 		p.answer(bye, 200, "")
-		if e := wantEvent[Changed](t, c); !errors.Is(e.Err, ErrState) {
+		if e := wantEvent[Changed](t, c); e.Err == nil {
 			t.Errorf("%+v", e)
 		}
 		wantEvent[Ended](t, c)
