@@ -52,6 +52,14 @@ func setup(s *sdp.SessionDescription, m *sdp.MediaDescription) string {
 	return ""
 }
 
+// leavesRole tells an offer of DTLS from an answer. Who offers a=crypto as well lets
+// us choose, and we take the keys that a provider has to sit between to get, not
+// those that it can read. An answer that says both answers what we offered: SDES.
+//
+// RFC 5763, Section 5: "The endpoint that is the offerer MUST use the setup
+// attribute value of setup:actpass". RFC 4145, Section 4.1: an answer has another.
+func (d Description) leavesRole() bool { return d.Setup == setupEither }
+
 // answeredSetup is our role against the one offered; false: it cannot be.
 //
 // RFC 5763, Section 5: the answerer SHOULD be active. RFC 4145, Section 4.1: who

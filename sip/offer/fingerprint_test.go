@@ -2,6 +2,8 @@ package offer
 
 import (
 	"errors"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -47,6 +49,31 @@ func TestItem53_FingerprintsOnlyWhenAllowed(t *testing.T) {
 	n, err = Accept(announcing(printA), mustParse(t, string(answer)))
 	if err != nil || n.DTLS == nil || n.DTLS.Active || n.DTLS.Fingerprints[0] != printB {
 		t.Errorf("%+v, %v", n.DTLS, err)
+	}
+}
+
+// Of an offer with keys in the signalling and a fingerprint the fingerprint is taken,
+// and only that is answered; to an offer of keys an answer with both brings keys.
+func TestItem53_FingerprintBeforeKeys(t *testing.T) {
+	const suite = "AES_CM_128_HMAC_SHA1_80"
+	tag := 1 + slices.IndexFunc(Suites(), func(s Suite) bool { return s.Name == suite }) // of our own offer
+	both := func(role string) Description {
+		return mustParse(t, describing("m=audio 4000 RTP/SAVP 96", "c=IN IP4 192.0.2.9", opus,
+			cryptoLine(strconv.Itoa(tag), suite, 30, ""), "a=fingerprint:"+printB, "a=setup:"+role))
+	}
+	answer, n, err := Answer(both("actpass"), announcing(printA))
+	if err != nil || n.SDES != nil || n.DTLS == nil || !n.DTLS.Active || n.DTLS.Fingerprints[0] != printB {
+		t.Errorf("their offer of both: %+v, %v", n, err)
+	}
+	if strings.Contains(string(answer), "crypto") || !strings.Contains(string(answer), "a=fingerprint:"+printA) ||
+		!strings.Contains(string(answer), " RTP/SAVP 96") {
+		t.Errorf("our answer:\n%s", answer)
+	}
+	if _, _, err := Answer(both("actpass"), local("192.0.2.1:4000")); !errors.Is(err, ErrNotPrivate) {
+		t.Errorf("a private call: %v", err)
+	}
+	if n, err := Accept(readable(), both("active")); err != nil || n.SDES == nil || n.DTLS != nil {
+		t.Errorf("their answer with both to our offer of keys: %+v, %v", n, err)
 	}
 }
 

@@ -177,6 +177,10 @@ func TestItem53_ProfilesAreNotMistaken(t *testing.T) {
 		{"RTP/SAVP", []string{sdes}, SRTP},
 		{"RTP/SAVP", []string{sdes, "a=zrtp-hash:" + hashA}, SRTP},
 		{"RTP/SAVPF", []string{dtls, "a=zrtp-hash:" + hashA}, DTLSSRTP},
+		{"RTP/SAVP", []string{sdes, dtls, "a=setup:actpass"}, DTLSSRTP}, // an offer of both
+		{"RTP/SAVP", []string{sdes, dtls, "a=setup:active"}, SRTP},      // an answer that says both
+		{"RTP/SAVP", []string{sdes, dtls}, SRTP},
+		{"RTP/AVP", []string{sdes, dtls, "a=setup:actpass"}, RTP},
 		{"RTP/SAVP", nil, SRTP},
 		{"UDP/TLS/RTP/SAVPF", []string{dtls}, DTLSSRTP},
 	} {

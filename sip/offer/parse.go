@@ -88,7 +88,7 @@ func describe(s *sdp.SessionDescription, m *sdp.MediaDescription, line Media) De
 	d.Cryptos = cryptos(m)
 	d.Fingerprints, d.Setup = fingerprints(s, m), setup(s, m)
 	d.ICE, d.ICEMismatch = iceOf(s, m, d.Address)
-	d.Profile = profile(line.Protocol, d.Crypto, d.Fingerprint, len(d.ZRTPHashes) > 0)
+	d.Profile = d.profile(line.Protocol)
 	d.formats(m.Attributes, line.Formats)
 	if d.Address.Addr().IsUnspecified() {
 		d.Direction = direction(d.Direction.sends(), false)
@@ -107,15 +107,15 @@ func has(s *sdp.SessionDescription, m *sdp.MediaDescription, name string) bool {
 // (opportunistic, RFC 8643) is RTP: ZRTP can run over it. So is encrypted RTP
 // without keys of another kind where ZRTP is announced to bring them (RFC 6189,
 // Section 8).
-func profile(protocol string, crypto, fingerprint, zrtp bool) Profile {
+func (d Description) profile(protocol string) Profile {
 	switch strings.ToUpper(protocol) {
 	case "RTP/AVP", "RTP/AVPF":
 		return RTP
 	case "RTP/SAVP", "RTP/SAVPF":
 		switch {
-		case fingerprint && !crypto:
+		case d.Fingerprint && (!d.Crypto || d.leavesRole()):
 			return DTLSSRTP
-		case zrtp && !crypto:
+		case len(d.ZRTPHashes) > 0 && !d.Crypto:
 			return RTP
 		}
 		return SRTP
