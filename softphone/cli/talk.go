@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -102,7 +103,13 @@ func (c *conversation) loop() {
 	}
 }
 
-func (c *conversation) satisfied() bool { return c.calls > 0 && c.ended >= c.calls }
+// satisfied: the calls that were asked for are over, and no other lasts, such as the
+// one to whom the other end of them sent us on. One that only rings here is nobody's
+// yet.
+func (c *conversation) satisfied() bool {
+	return c.calls > 0 && c.ended >= c.calls &&
+		!slices.ContainsFunc(c.running(), func(card view.Card) bool { return card.Stage != view.Incoming })
+}
 
 // begin places the planned call, once.
 func (c *conversation) begin() {
