@@ -95,7 +95,10 @@ func (c *call) follow(again bool) {
 	c.move.owed = c.move.owed || again
 	if here := c.mediaHost(); here.IsValid() && here != local {
 		c.tellMove(movingNow)
-		c.leaveFor(local)
+		if err := c.leaveFor(local); err != nil {
+			c.stay(err)
+			return
+		}
 	}
 	if again {
 		c.reconcile()
@@ -112,27 +115,30 @@ func (c *call) mediaHost() netip.Addr {
 
 // leaveFor moves the media. Where ICE is on, the old way goes on to be used until
 // the checks have found a new one.
-func (c *call) leaveFor(local netip.Addr) {
+func (c *call) leaveFor(local netip.Addr) error {
 	c.move.owed = true
 	if ice, on := path.AsICE(c.path); on {
 		c.gather(ice, local)
-		return
+		return nil
 	}
 	old, plain := path.AsUDP(c.path)
 	if !plain {
-		return
+		return nil
 	}
 	next, err := c.phone.cfg.OpenPath(local)
 	if err != nil {
-		c.log.Debug("no port in the new network", "error", err)
-		return
+		return err
 	}
 	if p, plain := path.AsUDP(next); plain {
-		err = old.Adopt(p)
+		return old.Adopt(p)
 	}
-	if err != nil {
-		c.log.Debug("moving the media", "error", err)
-	}
+	return nil
+}
+
+// stay gives a move up: there is no port in the new network.
+func (c *call) stay(err error) {
+	c.move.owed, c.move.told = false, false
+	c.emit(Moving{Head: c.head(), Done: true, Why: "No port could be opened in the new network (" + sentence(err) + "), so nothing is heard any more: hang up, and call again."})
 }
 
 // gather asks relays and STUN servers from the new address, which may take

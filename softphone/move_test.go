@@ -1,6 +1,9 @@
 package softphone_test
 
 import (
+	"net/netip"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -105,6 +108,40 @@ func TestItem13_CallFollowsTheNetwork(t *testing.T) {
 	}
 }
 
+// A call that finds no port in the new network says so, and moves with the next
+// change.
+func TestItem13_NoPortInTheNewNetwork(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		full := false
+		alice, bob := w.user("alice", "10.0.0.1"), w.user("bob", "10.0.0.2")
+		alice.start(func(c *softphone.Config) {
+			open := c.OpenPath
+			c.OpenPath = func(local netip.Addr) (path.Path, error) {
+				if full {
+					return nil, syscall.EADDRINUSE
+				}
+				return open(local)
+			}
+		})
+		bob.start(auto)
+		talk(alice, bob)
+		full = true
+		alice.goTo("10.1.0.7")
+		expect[softphone.Moving](alice)
+		if m := expect[softphone.Moving](alice); !m.Done || !strings.Contains(m.Why, "call again") {
+			t.Errorf("it is said that %+v", m)
+		}
+		full = false
+		alice.goTo("10.1.0.8")
+		for m := expect[softphone.Moving](alice); !m.Done; m = expect[softphone.Moving](alice) {
+		}
+		time.Sleep(time.Second)
+		bothHear(alice, bob)
+		sameKeys(alice, bob)
+		hangUp(alice, bob)
+	})
+}
+
 // Both ends change their networks in the same moment.
 func TestItem13_BothEndsMove(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
@@ -169,11 +206,7 @@ func TestItem13_AfterSleep(t *testing.T) {
 // and the provider.
 func TestItem13_MovingShowsNoMore(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		w.relay()
-		alice, bob := w.user("alice", "10.0.0.1"), w.user("bob", "10.0.0.2")
-		alice.useRelay(true)
-		alice.start()
-		bob.start(auto)
+		alice, bob := w.relayed()
 		talk(alice, bob)
 		alice.goTo("10.1.0.7")
 		for m := expect[softphone.Moving](alice); !m.Done; m = expect[softphone.Moving](alice) {

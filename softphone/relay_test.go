@@ -21,6 +21,17 @@ func (w *world) relay() {
 	pathtest.Relay(w.t, w.net.Host(relayHost), netip.MustParseAddrPort(relayHost+":3478"), nil)
 }
 
+// relayed are two users whose phones are on: alice's voice goes by the relay and no
+// other way, bob's has none.
+func (w *world) relayed() (alice, bob *user) {
+	w.relay()
+	alice, bob = w.user("alice", "10.0.0.1"), w.user("bob", "10.0.0.2")
+	alice.useRelay(true)
+	alice.start()
+	bob.start(auto)
+	return alice, bob
+}
+
 // useRelay changes a user's account before its phone starts.
 func (u *user) useRelay(only bool) {
 	u.w.t.Helper()
@@ -71,11 +82,7 @@ func TestItem57_ICEAndZRTP(t *testing.T) {
 // provider and the relay, and bob never hears of alice's address.
 func TestItem56_RelayOnlyCall(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		w.relay()
-		alice, bob := w.user("alice", "10.0.0.1"), w.user("bob", "10.0.0.2")
-		alice.useRelay(true)
-		alice.start()
-		bob.start(auto)
+		alice, bob := w.relayed()
 		talk(alice, bob)
 		time.Sleep(2 * time.Second)
 		f := lastAssay(alice).Finding(assay.Undisclosed)
