@@ -160,6 +160,7 @@ func measure(ctx context.Context, o options) error {
 	defer cancel()
 	began := time.Now()
 	var failed []error // a part that fails leaves the others
+	measured := false
 	for _, p := range parts {
 		if o.only != "" && !strings.Contains(","+o.only+",", ","+p.name+",") {
 			continue
@@ -175,12 +176,13 @@ func measure(ctx context.Context, o options) error {
 			failed = append(failed, fmt.Errorf("%s: %w", p.name, err))
 			fmt.Printf("   %s could not be measured: %v\n", p.name, err)
 		}
-		if err := o.keep("load-"+p.name, load{Before: before, After: busy(), Failure: failure}); err != nil {
+		if err := o.keep("load-"+p.name, load{Before: before, After: busy(), Own: measured, Failure: failure}); err != nil {
 			return err
 		}
 		if ctx.Err() != nil {
 			break
 		}
+		measured = true
 	}
 	return errors.Join(failed...)
 }
@@ -190,7 +192,9 @@ func measure(ctx context.Context, o options) error {
 // figures, if it has none.
 type load struct {
 	Before, After float64
-	Failure       string `json:",omitempty"`
+	// Own: a part went before, whose load is in Before.
+	Own     bool   `json:",omitempty"`
+	Failure string `json:",omitempty"`
 }
 
 func busy() float64 {

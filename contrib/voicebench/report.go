@@ -58,7 +58,7 @@ func reportLoad(o options, b *strings.Builder) error {
 			if l.Failure != "" {
 				fmt.Fprintf(b, "- **The part *%s* failed, and has no figures here**: %s\n", p.name, strings.ReplaceAll(l.Failure, "\n", "; "))
 			}
-			disturbed = disturbed || l.Before > float64(runtime.NumCPU())/2
+			disturbed = disturbed || !l.Own && l.Before > float64(runtime.NumCPU())/2
 		}
 	}
 	if disturbed {
