@@ -24,7 +24,6 @@ import (
 
 	"github.com/emiago/sipgo/sip"
 
-	"karat/internal/secret"
 	"karat/internal/simnet"
 	"karat/sip/dialog"
 )
@@ -243,15 +242,7 @@ func overTCP(t *testing.T, f func(t *testing.T, l lines, a *Agent, w *wire)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a, err := NewAgent(Config{Network: us, Account: &Account{
-			AOR: "sip:alice@example.org", Registrar: "sip:10.0.0.1;transport=tcp", Password: secret.Copy([]byte("x")),
-		}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := a.Start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		a := accountAgent(t, us, byTCP)
 		l := lines{t, ln}
 		w := l.accept()
 		w.register()

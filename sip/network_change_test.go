@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"karat/internal/secret"
 	"karat/internal/simnet"
 )
 
@@ -18,16 +17,7 @@ func TestItem13_AnotherAddress(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a, err := NewAgent(Config{Network: us, Account: &Account{
-			AOR: "sip:alice@example.org", Registrar: "sip:10.0.0.1;transport=tcp", Password: secret.Copy([]byte("x")),
-		}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := a.Start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		defer shut(a)
+		a := accountAgent(t, us, byTCP)
 		l := lines{t, ln}
 		l.accept().register()
 		wantRegistered(t, a)

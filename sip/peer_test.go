@@ -93,6 +93,9 @@ func accountAgent(t *testing.T, h *simnet.Host, changes ...func(*Account)) *Agen
 	return a
 }
 
+// byTCP has an account reach its registrar over TCP.
+func byTCP(a *Account) { a.Registrar = "sip:" + peerAddr + ";transport=tcp" }
+
 // shut closes an agent without waiting for its peer.
 func shut(a *Agent) {
 	ctx, cancel := context.WithCancel(context.Background())

@@ -43,8 +43,8 @@ func (e *env) showContact(c store.Contact) {
 	for _, p := range c.Peers {
 		e.showPeer(c.Name, p)
 	}
-	if left := time.Until(c.AnewUntil); left > 0 && !e.flags.JSON {
-		e.say("  the next phone that answers a call within %s is taken for theirs", left.Round(time.Second))
+	if c.AnewUntil.After(time.Now()) && !e.flags.JSON {
+		e.say("  the phone that answers your next call, until %s, is taken for theirs", clock(c.AnewUntil))
 	}
 }
 
@@ -146,6 +146,9 @@ type contactsAnew struct {
 // it has forgotten it by the next day.
 const maxAnew = 24 * time.Hour
 
+// clock is a time within a day as a person reads it.
+func clock(t time.Time) string { return t.Local().Format("15:04 on Monday") }
+
 // Help says what it means.
 func (contactsAnew) Help() string {
 	return `For a person whose phone is new, or has lost what it knew of yours. Then call
@@ -157,7 +160,7 @@ it, so compare the code in that call, by voice.`
 // Run notes until when.
 func (c *contactsAnew) Run(e *env) error {
 	if c.For < 0 || c.For > maxAnew {
-		return usageError{fmt.Errorf("--for takes a time up to %s", maxAnew)}
+		return usageError{errors.New("--for takes a time of a day at most, such as 30m")}
 	}
 	return e.withStore(func(s *store.Store) error {
 		contact, ok := findContact(s, c.Name)
@@ -175,7 +178,7 @@ func (c *contactsAnew) Run(e *env) error {
 			e.say("%s keeps the phones that are known", contact.Name)
 			return nil
 		}
-		e.say("call %s within %s, and compare the code: the phone that answers becomes theirs, and those known before are forgotten", contact.Name, c.For)
+		e.say("call %s until %s, and compare the code: the phone that answers becomes theirs, and those known before are forgotten", contact.Name, clock(until))
 		return nil
 	})
 }
