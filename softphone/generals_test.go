@@ -243,3 +243,61 @@ func TestRolledBackAndCloned(t *testing.T) {
 		})
 	}
 }
+
+// twin is a second phone that runs on a copy of what a phone keeps, at another place.
+func (u *user) twin(addr string) *user {
+	t := &user{w: u.w, name: u.name, addr: addr, home: u.copyHome("twin")}
+	t.open()
+	t.start(auto)
+	return t
+}
+
+// Of two copies of one phone that call at the same moment only one rings as the phone
+// that is known. Who is answered as a stranger finds that the other does not know it,
+// and opens no microphone; and the one that is known stays so.
+func TestTwinsAtOnce(t *testing.T) {
+	for _, answered := range []string{"the known one", "the other"} {
+		t.Run(answered, func(t *testing.T) {
+			inWorldAt(t, someday, func(t *testing.T, w *world) {
+				alice, bob := w.friends()
+				twin := bob.twin("10.0.0.3")
+				alice.stop()
+				alice.start()
+				before := map[string]int{bob.addr: w.classes(bob.addr)[path.RTP]}
+				bob.dial("alice")
+				twin.dial("alice")
+				known, other := expect[softphone.Incoming](alice), expect[softphone.Incoming](alice)
+				if known.Probably == "" {
+					known, other = other, known
+				}
+				if known.Probably != "bob" || other.Probably != "" {
+					t.Fatalf("they ring as %q and %q", known.Probably, other.Probably)
+				}
+				call := known.Call
+				if answered == "the other" {
+					call = other.Call
+				}
+				alice.phone.Answer(call)
+				s := expect[softphone.Secure](alice)
+				time.Sleep(2 * time.Second)
+				if want := answered == "the known one"; s.Verified != want || s.Continuity != want {
+					t.Errorf("%s is taken for: %+v", answered, s)
+				}
+				alarms := 0
+				for _, u := range []*user{bob, twin} {
+					for len(u.phone.Events()) > 0 {
+						if _, ok := (<-u.phone.Events()).(softphone.Mismatch); ok {
+							alarms++
+							if n := w.classes(u.addr)[path.RTP] - before[u.addr]; n != 0 {
+								t.Errorf("%d voice packets left %s", n, u.addr)
+							}
+						}
+					}
+				}
+				if want := map[string]int{"the other": 1}[answered]; alarms != want {
+					t.Errorf("%d alarms, want %d", alarms, want)
+				}
+			})
+		})
+	}
+}
