@@ -86,39 +86,47 @@ func (l *Lab) StartLinphone(ctx context.Context, c LinphoneConfig) (*Linphone, e
 		c.IP = l.IP
 	}
 	p := &Linphone{LinphoneConfig: c, SIPPort: l.Port(), RTPPort: l.PortRange(2), VideoPort: l.PortRange(2)}
+	return p, p.start(ctx, l)
+}
+
+// Restart starts it anew, on the same ports and with the same home, when it has
+// ended by itself.
+func (p *Linphone) Restart(ctx context.Context, l *Lab) error { return p.start(ctx, l) }
+
+func (p *Linphone) start(ctx context.Context, l *Lab) error {
 	if err := p.prepare(l); err != nil {
-		return nil, err
+		return err
 	}
 	logFile, err := os.OpenFile(filepath.Join(p.dir, "linphonec.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("lab: linphone: %w", err)
+		return fmt.Errorf("lab: linphone: %w", err)
 	}
 	p.Log = NewTranscript(logFile)
 	p.Process, err = l.Start(ctx, Command{
-		Name: "linphonec", Path: "linphonec", Dir: p.dir, Wrap: c.Wrap, Log: p.Log,
+		Name: "linphonec", Path: "linphonec", Dir: p.dir, Wrap: p.Wrap, Log: p.Log,
 		Args: []string{"-c", filepath.Join(p.dir, "linphonerc"), "-d", "6", "-l", LogPath},
-		Env:  append([]string{"HOME=" + p.dir, "XDG_DATA_HOME=", "XDG_CONFIG_HOME=", "XDG_CACHE_HOME="}, c.Sound.env()...),
+		Env:  append([]string{"HOME=" + p.dir, "XDG_DATA_HOME=", "XDG_CONFIG_HOME=", "XDG_CACHE_HOME="}, p.Sound.env()...),
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if p.SocketOpen, err = p.WaitSocket(ctx, p.SIPPort); err != nil {
-		return nil, err
+		return err
 	}
 	if _, err := p.Output.Wait(ctx, 0, reLinphoneReady); err != nil {
-		return nil, p.failed("start", err)
+		return p.failed("start", err)
 	}
-	if c.Proxy != nil {
+	if p.Proxy != nil {
 		registered, err := p.Log.Wait(ctx, 0, reLinphoneRegistered)
 		if err != nil {
-			return nil, p.failed("register", err)
+			return p.failed("register", err)
 		}
 		p.Registered = registered.At
 	}
-	if c.Sound != nil {
-		return p, nil
+	if p.Sound != nil {
+		return nil
 	}
-	return p, p.command(ctx, "soundcard use files", reLinphoneFiles)
+	return p.command(ctx, "soundcard use files", reLinphoneFiles)
 }
 
 // prepare writes what linphonec wants to find at its start.

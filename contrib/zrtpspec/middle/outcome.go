@@ -20,6 +20,9 @@ const (
 	OneLeft Outcome = "one end ends the call, and says that somebody is in the middle; the other is left with M"
 	// OneSilent: the same, with a phone that does not say why.
 	OneSilent Outcome = "one end has no keys and shows no words, but does not say why; the other is left with M"
+	// Severed: M only adds to what they say, and keeps the last of it from one; it has
+	// no keys.
+	Severed Outcome = "one end waits in vain for the other, and ends the call; nobody but the two has keys"
 	// Alarm: M has keys with both, and both raise the alarm for a mismatch.
 	Alarm Outcome = "alarm at both ends, whose secrets do not match"
 	// TwoSAS: M has keys with both, who never met: their SAS differ.
@@ -44,6 +47,8 @@ func (x Attack) Judge(a, b Fate) (Outcome, error) {
 		return Alarm, nil
 	case a.Secure && b.Secure && !a.Known && !b.Known && !a.Verified && !b.Verified:
 		return TwoSAS, nil
+	case x.Want == Unharmed && a.Secure != b.Secure && (a.Failed || b.Failed):
+		return Severed, nil
 	case a.Secure != b.Secure && a.accuses()+b.accuses() == uint32(wire.CodeBadCommitment):
 		return OneLeft, nil
 	case a.Secure && b.gaveUp() || b.Secure && a.gaveUp():
