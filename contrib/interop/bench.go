@@ -131,11 +131,15 @@ func (b *bench) heard(who string, r lab.Recording, err error, other, own string)
 		return err
 	}
 	b.likeness = append(b.likeness, theirs)
-	if theirs < correlate.Threshold || mine >= correlate.Threshold {
-		return fmt.Errorf("%s heard the other with %.2f and itself with %.2f in %.1f s; %.2f tells speech from none",
-			who, theirs, mine, float64(len(r.Samples))/float64(r.Rate), correlate.Threshold)
+	if theirs >= correlate.Threshold && mine < correlate.Threshold {
+		return nil
 	}
-	return nil
+	err = fmt.Errorf("%s heard the other with %.2f and itself with %.2f in %.1f s; %.2f tells speech from none",
+		who, theirs, mine, float64(len(r.Samples))/float64(r.Rate), correlate.Threshold)
+	if theirs >= recognisable && mine < recognisable {
+		return poorlyHeard{err}
+	}
+	return err
 }
 
 // likeness tells how well a recording holds the speech in a file.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -109,5 +111,37 @@ func TestChooseAndOrder(t *testing.T) {
 	}
 	if order := longestFirst(all); order[0] != 1 || order[1] != 2 || order[2] != 0 {
 		t.Errorf("order %v", order)
+	}
+}
+
+// Only a voice with gaps is run again, and only if few cells have it.
+func TestToHearAgain(t *testing.T) {
+	gaps, wrong := poorlyHeard{errors.New("0.55")}, errors.New("a wrong secure")
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{gaps, true},
+		{fmt.Errorf("second call: %w", gaps), true},
+		{errors.Join(gaps, fmt.Errorf("the other: %w", gaps)), true},
+		{wrong, false},
+		{errors.Join(gaps, wrong), false},
+		{fmt.Errorf("first call: %w", errors.Join(wrong, gaps)), false},
+		{nil, false},
+	} {
+		if got := onlyPoorlyHeard(c.err); got != c.want {
+			t.Errorf("%v: %v", c.err, got)
+		}
+	}
+	results := make([]result, 2*mostAgain)
+	for i := range mostAgain {
+		results[2*i].PoorlyHeard = true
+	}
+	if got := toHearAgain(results); len(got) != mostAgain || got[1] != 2 {
+		t.Errorf("again: %v", got)
+	}
+	results[1].PoorlyHeard = true
+	if got := toHearAgain(results); got != nil {
+		t.Errorf("more than chance explains: %v", got)
 	}
 }

@@ -35,10 +35,12 @@ type cell struct {
 
 // result is what came of a cell.
 type result struct {
-	cell    cell
-	Error   string
-	Notes   []string
-	elapsed time.Duration
+	cell  cell
+	Error string
+	// PoorlyHeard: its only fault is a voice with gaps.
+	PoorlyHeard bool
+	Notes       []string
+	elapsed     time.Duration
 }
 
 func choose(all []cell, pattern *regexp.Regexp) []cell {
@@ -62,17 +64,25 @@ const (
 // runAll runs the cells, the longest first, and prints each as it ends.
 func runAll(ctx context.Context, o options, chosen []cell) []result {
 	results := make([]result, len(chosen))
+	run := func(i int) {
+		results[i] = runOutside(ctx, o, chosen[i], firstPort+i*lab.BlockSize)
+		fmt.Printf("%s  %-*s  %5.1fs\n", results[i].verdict(), nameWidth(chosen), chosen[i].name, results[i].elapsed.Seconds())
+	}
 	slots := make(chan struct{}, o.parallel)
 	var running sync.WaitGroup
 	for _, i := range longestFirst(chosen) {
 		slots <- struct{}{}
 		running.Go(func() {
 			defer func() { <-slots }()
-			results[i] = runOutside(ctx, o, chosen[i], firstPort+i*lab.BlockSize)
-			fmt.Printf("%s  %-*s  %5.1fs\n", results[i].verdict(), nameWidth(chosen), chosen[i].name, results[i].elapsed.Seconds())
+			run(i)
 		})
 	}
 	running.Wait()
+	for _, i := range toHearAgain(results) {
+		first := results[i].Error
+		run(i)
+		results[i].Notes = append(results[i].Notes, "run again, by itself; at first "+first)
+	}
 	return results
 }
 
@@ -162,7 +172,7 @@ func runInside(ctx context.Context, o options) int {
 	notes, err := runCell(ctx, o, c)
 	r := result{Notes: notes}
 	if err != nil {
-		r.Error = err.Error()
+		r.Error, r.PoorlyHeard = err.Error(), onlyPoorlyHeard(err)
 	}
 	text, merr := json.Marshal(r)
 	if merr != nil {

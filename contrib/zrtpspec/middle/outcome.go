@@ -47,7 +47,7 @@ func (x Attack) Judge(a, b Fate) (Outcome, error) {
 		return Alarm, nil
 	case a.Secure && b.Secure && !a.Known && !b.Known && !a.Verified && !b.Verified:
 		return TwoSAS, nil
-	case x.Want == Unharmed && a.Secure != b.Secure && (a.Failed || b.Failed):
+	case x.Want == Unharmed && (a.Secure && b.waitedInVain() || b.Secure && a.waitedInVain()):
 		return Severed, nil
 	case a.Secure != b.Secure && a.accuses()+b.accuses() == uint32(wire.CodeBadCommitment):
 		return OneLeft, nil
@@ -75,6 +75,9 @@ func (f Fate) done() bool { return f.Secure || f.Failed }
 
 // gaveUp: it has no keys, and is a phone that does not tell.
 func (f Fate) gaveUp() bool { return f.Mute && !f.Secure }
+
+// waitedInVain: it has no keys, and is a phone that says so or that tells nothing.
+func (f Fate) waitedInVain() bool { return !f.Secure && (f.Failed || f.Mute) }
 
 // accuses is the code of a fault that it found itself.
 func (f Fate) accuses() uint32 {

@@ -43,6 +43,7 @@ func TestJudge(t *testing.T) {
 		{"keys beside a commitment that does not hold", changes, keys("s", "1", "2"), middle.Fate{Failed: true, Code: uint32(wire.CodeBadCommitment)}, middle.OneLeft},
 		{"keys beside a mute end without", changes, keys("s", "1", "2"), mute, middle.OneSilent},
 		{"the last message kept back", adds, keys("s", "1", "2"), failed, middle.Severed},
+		{"the last message kept back from a mute end", adds, keys("s", "1", "2"), mute, middle.Severed},
 		{"the last message kept back, unnoticed", adds, keys("s", "1", "2"), middle.Fate{}, ""},
 	} {
 		got, err := c.attack.Judge(c.a, c.b)
