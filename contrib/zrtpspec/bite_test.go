@@ -163,9 +163,9 @@ func mutantsTable(bitten map[string][]string) string {
 			}
 			cases = append(cases, id)
 		}
+		slices.Sort(cases) // those in bold first: an asterisk comes before all digits
 		const most = 24
 		if n := len(cases); n > most {
-			slices.Sort(cases) // an asterisk comes before all digits
 			cases = append(cases[:most], fmt.Sprintf("and %d more", n-most))
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", m.rule, m.file, strings.Join(cases, " "))
