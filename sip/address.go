@@ -15,7 +15,7 @@ func CheckAccount(acc Account) error {
 }
 
 // Secure tells whether all signalling goes to the account's server over TLS.
-func (a *Agent) Secure() bool { return a.line != nil && a.line.hop.kind == overTLS }
+func (a *Agent) Secure() bool { return a.line != nil && a.line.hop.kind.secure() }
 
 // MediaAddr is our address toward whom the call's media goes: what a c= line
 // names. Calls of the account go by its server; a direct one goes to where it

@@ -22,8 +22,14 @@ type dialer struct {
 	waits   waits
 }
 
-// connect opens a connection; the certificate of TLS is to be for one of names.
-func (d *dialer) connect(ctx context.Context, p place, names []string) (net.Conn, error) {
+// whom is who a connection is to lead to.
+type whom struct {
+	names []string // that a certificate may be for; the first is asked for (SNI)
+	web   string   // the URL of a WebSocket there; empty: none
+}
+
+// connect opens a connection.
+func (d *dialer) connect(ctx context.Context, p place, to whom) (net.Conn, error) {
 	open := func(ctx context.Context) (net.Conn, error) {
 		conn, err := d.network.Dial(ctx, "tcp", p.addr.String())
 		if err != nil {
@@ -31,10 +37,19 @@ func (d *dialer) connect(ctx context.Context, p place, names []string) (net.Conn
 		}
 		return conn, nil
 	}
-	if p.kind == overTLS {
-		return d.trust.secure(ctx, open, names)
+	if p.kind.secure() {
+		plain := open
+		open = func(ctx context.Context) (net.Conn, error) { return d.trust.secure(ctx, plain, to) }
 	}
-	return open(ctx)
+	conn, err := open(ctx)
+	if err != nil || !p.kind.web() {
+		return conn, err
+	}
+	web, err := upgrade(ctx, conn, to.web)
+	if err != nil {
+		_ = conn.Close()
+	}
+	return web, err
 }
 
 // carry makes a flow of a connection.
@@ -42,6 +57,9 @@ func (d *dialer) carry(p place, conn net.Conn) *flow {
 	local, _ := addrPort(conn.LocalAddr())
 	f := newFlow(p.kind, d.numbers.next(), local, p.addr)
 	f.conn = conn
+	if w, is := conn.(*webSocket); is {
+		f.onWeb(w)
+	}
 	return f
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,11 +34,33 @@ const (
 	udp transport = iota
 	tcp
 	overTLS
+	overWS
+	overWSS
 )
 
-func (t transport) String() string { return [...]string{"UDP", "TCP", "TLS"}[t] }
+func (t transport) String() string { return [...]string{"UDP", "TCP", "TLS", "WS", "WSS"}[t] }
 
-func (t transport) param() string { return [...]string{"udp", "tcp", "tls"}[t] }
+func (t transport) param() string { return strings.ToLower(t.String()) }
+
+// secure tells whether nobody on the way to the server reads what goes over it.
+func (t transport) secure() bool { return t == overTLS || t == overWSS }
+
+// web tells whether it is over a WebSocket (RFC 7118).
+func (t transport) web() bool { return t == overWS || t == overWSS }
+
+func (t transport) defaultPort() uint16 { return transports[t].Port() }
+
+// carried is what sipgo takes a flow for.
+func (t transport) carried() string {
+	switch t {
+	case overWS:
+		return tcp.String()
+	case overWSS:
+		return overTLS.String()
+	case udp, tcp, overTLS:
+	}
+	return t.String()
+}
 
 // flow is a socket or connection of ours that carries SIP.
 type flow struct {
@@ -47,7 +70,8 @@ type flow struct {
 	remote  netip.AddrPort // zero: a socket that anybody may send to
 	account bool           // leads to the account's registrar
 	others  bool           // there are servers to try if this one says nothing
-	conn    net.Conn       // tcp, tls
+	conn    net.Conn       // all but udp
+	web     *webSocket     // conn, if it is one
 	socket  net.PacketConn // udp
 	bucket  bucket
 	parser  *sip.Parser
@@ -221,7 +245,7 @@ func (p *packets) SetReadDeadline(time.Time) error { return nil }
 // SetWriteDeadline does nothing.
 func (p *packets) SetWriteDeadline(time.Time) error { return nil }
 
-// stream is a TCP or TLS flow as sipgo sees it: one canonical message a Read.
+// stream is a flow over a connection as sipgo sees it: one canonical message a Read.
 type stream struct{ *flow }
 
 // streamReader is the state of reading a stream; there is one reader.
@@ -260,6 +284,9 @@ func (r *streamReader) Read(b []byte) (int, error) {
 // dropped.
 func (r *streamReader) message() ([]byte, error) {
 	chunk := make([]byte, 4096)
+	if r.web != nil {
+		return r.webMessage()
+	}
 	for {
 		r.pongs()
 		n, err := frame(r.buf)

@@ -30,7 +30,7 @@ func (l *line) userAgent() []dialog.Field {
 func (a *Agent) anonymous(f *flow, l *dialog.Local) (extra []dialog.Field) {
 	l.URI, l.Display = "sip:anonymous@"+nobody, "Anonymous"
 	l.Fields = append([]dialog.Field{{Name: "Privacy", Value: "id;user;header"}}, l.Fields...)
-	if f.account && f.kind == overTLS {
+	if f.account && f.kind.secure() {
 		// RFC 3325, Section 9.2: for the proxy that we trust and nobody else; over what
 		// others can read, the credentials have to do.
 		extra = []dialog.Field{{Name: "P-Preferred-Identity", Value: "<" + a.line.aor + ">"}}
@@ -44,7 +44,11 @@ func (c *Call) contact(f *flow, usual string) string {
 	if c.contactUser == "" || !f.account {
 		return usual
 	}
-	return "<sip:" + c.contactUser + "@" + nobody + transportParam(f.kind) + ">"
+	host := nobody
+	if f.kind.web() {
+		host = webHost()
+	}
+	return "<sip:" + c.contactUser + "@" + host + transportParam(f.kind) + ">"
 }
 
 // Asserted is who the account's own provider says is calling; empty: it says

@@ -139,7 +139,7 @@ func TestItem03_SNIOfTheHostThatTheUserSet(t *testing.T) {
 			roots.AddCert(ca.cert)
 			d := &dialer{network: us, numbers: &numbers{}, trust: trust{roots: roots}}
 			open := func(ctx context.Context) (net.Conn, error) { return us.Dial(ctx, "tcp", securedAddr) }
-			conn, err := d.trust.secure(t.Context(), open, []string{"example.org", "localhost"})
+			conn, err := d.trust.secure(t.Context(), open, whom{names: []string{"example.org", "localhost"}})
 			if tc.err == nil && err != nil || tc.err != nil && err == nil {
 				t.Errorf("%+v: %v", tc, err)
 			}

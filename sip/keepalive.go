@@ -84,16 +84,23 @@ func (a *Agent) alive(f *flow) bool {
 	return true
 }
 
-// ping sends an empty line, twice (RFC 5626, Section 3.5.1).
+// ping sends an empty line, twice (RFC 5626, Section 3.5.1); over a WebSocket what is
+// meant for it there, which every server answers.
 func (f *flow) ping() {
 	select { // a pong that came unasked proves nothing
 	case <-f.pong:
 	default:
 	}
 	double := []byte("\r\n\r\n")
-	if f.conn != nil {
+	switch {
+	case f.web != nil:
+		_ = f.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+		if f.web.ping() != nil {
+			f.close()
+		}
+	case f.conn != nil:
 		_, _ = (&stream{f}).Write(double) // breaks the flow if it fails
-	} else {
+	default:
 		_, _ = f.socket.WriteTo(double, net.UDPAddrFromAddrPort(f.remote))
 	}
 }
@@ -126,7 +133,7 @@ func (a *Agent) answersOptions(f *flow) bool {
 	l := a.line
 	req, err := dialog.Outgoing{
 		Method: "OPTIONS", URI: "sip:" + hostOf(l.aor),
-		Via: "SIP/2.0/" + f.kind.String() + " " + nobody, Branch: newID(),
+		Via: f.via(), Branch: newID(),
 		From: "<" + l.aor + ">;tag=" + newID(), To: "<sip:" + hostOf(l.aor) + ">",
 		CallID: newID(), Seq: 1, Contact: l.contact(f.kind), Extra: l.userAgent(),
 	}.Build()

@@ -40,7 +40,7 @@ func (a *Agent) tooLarge(w way, req *sip.Request) bool {
 func (a *Agent) stream(ctx context.Context, w way) (way, error) {
 	ctx, cancel := context.WithTimeout(ctx, streamTime)
 	defer cancel()
-	f, err := a.dialer.race(ctx, []place{{tcp, w.remote}}, nil)
+	f, err := a.dialer.race(ctx, []place{{tcp, w.remote}}, whom{})
 	if err != nil {
 		return way{}, err
 	}

@@ -51,6 +51,8 @@ type hop struct {
 	// said and ported: the transport, and the port, were named. What was not, the
 	// host's domain may tell (RFC 3263).
 	said, ported bool
+	// web is the URL of a WebSocket as it was named; empty: it was not.
+	web string
 }
 
 // parseHop reads the next hop from a SIP URI. The port is 5060, or 5061 for
@@ -70,6 +72,10 @@ func parseHop(uri string) (hop, error) {
 		h.kind = tcp
 	case "udp", "":
 		h.kind = udp
+	case "ws":
+		h.kind = overWS
+	case "wss": // no RFC has it, and many write it
+		h.kind = overWSS
 	default:
 		return hop{}, fmt.Errorf("%w: transport %q is not supported", ErrAddress, said)
 	}
@@ -78,22 +84,29 @@ func parseHop(uri string) (hop, error) {
 		if said != "" && h.kind == udp {
 			return hop{}, fmt.Errorf("%w: sips does not go over UDP", ErrAddress)
 		}
-		h.kind = overTLS
+		if h.kind = overTLS; strings.HasPrefix(strings.ToLower(said), "ws") {
+			h.kind = overWSS
+		}
 	}
 	if h.port == 0 {
-		h.port = uint16(sip.DefaultPort(h.kind.String()))
+		h.port = h.kind.defaultPort()
 	}
 	return h, nil
 }
 
 // accountHop is parseHop for an account: TLS, where no transport is named (unsaid).
+// An account may name a WebSocket by its URL.
 func accountHop(uri string) (h hop, unsaid bool, err error) {
+	if strings.Contains(uri, "://") {
+		h, err = parseWeb(uri)
+		return h, false, err
+	}
 	if h, err = parseHop(uri); err != nil || h.said {
 		return h, false, err
 	}
 	h.kind, h.said = overTLS, true
 	if !h.ported {
-		h.port = uint16(sip.DefaultPort(h.kind.String()))
+		h.port = h.kind.defaultPort()
 	}
 	return h, true, nil
 }

@@ -50,15 +50,16 @@ func (d *dialer) dial(ctx context.Context, h hop, names []string, tried map[plac
 	if err != nil {
 		return nil, err
 	}
-	s := search{dialer: d, names: names, tried: tried}
+	s := search{dialer: d, tried: tried}
 	for i, server := range servers {
-		fresh := s.sort(ctx, server)
-		if f, err := s.try(ctx, fresh, i+1 < len(servers) || len(s.failed) > 0); f != nil || err != nil {
+		to := whom{names, server.webURL()}
+		fresh := s.sort(ctx, server, to)
+		if f, err := s.try(ctx, fresh, to, i+1 < len(servers) || len(s.failed) > 0); f != nil || err != nil {
 			return f, err
 		}
 	}
-	for i, places := range s.failed {
-		if f, err := s.try(ctx, places, i+1 < len(s.failed)); f != nil || err != nil {
+	for i, last := range s.failed {
+		if f, err := s.try(ctx, last.places, last.to, i+1 < len(s.failed)); f != nil || err != nil {
 			return f, err
 		}
 	}
@@ -71,15 +72,20 @@ func (d *dialer) dial(ctx context.Context, h hop, names []string, tried map[plac
 // search is one run of dial.
 type search struct {
 	dialer *dialer
-	names  []string
 	tried  map[place]bool
-	failed [][]place // those that failed lately, by server
+	failed []unlucky // by server
 	errs   []error
+}
+
+// unlucky are places of a server that failed lately.
+type unlucky struct {
+	places []place
+	to     whom
 }
 
 // sort gives the places of a server that are to be tried now, and notes those that
 // are to be tried last.
-func (s *search) sort(ctx context.Context, h hop) (fresh []place) {
+func (s *search) sort(ctx context.Context, h hop, to whom) (fresh []place) {
 	addrs, err := s.dialer.addresses(ctx, h.host)
 	if err != nil {
 		s.errs = append(s.errs, err)
@@ -99,14 +105,14 @@ func (s *search) sort(ctx context.Context, h hop) (fresh []place) {
 		}
 	}
 	if len(failed) > 0 {
-		s.failed = append(s.failed, failed)
+		s.failed = append(s.failed, unlucky{failed, to})
 	}
 	return fresh
 }
 
 // try opens a flow to one of the places of a server. more: there are other servers.
 // An error is one for which no other is to be tried.
-func (s *search) try(ctx context.Context, places []place, more bool) (*flow, error) {
+func (s *search) try(ctx context.Context, places []place, to whom, more bool) (*flow, error) {
 	if len(places) == 0 {
 		return nil, nil
 	}
@@ -115,7 +121,7 @@ func (s *search) try(ctx context.Context, places []place, more bool) (*flow, err
 		ctx, cancel = context.WithTimeout(ctx, serverTime)
 		defer cancel()
 	}
-	f, err := s.dialer.reach(ctx, places, s.names)
+	f, err := s.dialer.reach(ctx, places, to)
 	switch {
 	case err == nil:
 		f.others = f.others || more
@@ -150,9 +156,9 @@ func noneOf(errs []error) error {
 
 // reach opens a flow to one server: over UDP to the first of its addresses that we
 // have a way to, else to the one that answers first.
-func (d *dialer) reach(ctx context.Context, places []place, names []string) (f *flow, err error) {
+func (d *dialer) reach(ctx context.Context, places []place, to whom) (f *flow, err error) {
 	if places[0].kind != udp {
-		return d.race(ctx, places, names)
+		return d.race(ctx, places, to)
 	}
 	for i, p := range places {
 		if f, err = d.socket(ctx, p.addr); err == nil {
@@ -173,7 +179,7 @@ type raced struct {
 // race connects to all addresses of a server, each with a head start before the
 // next, and takes the connection that stands first, TLS included: a way that
 // carries the beginning of a handshake only is none (RFC 8305, Section 5).
-func (d *dialer) race(ctx context.Context, places []place, names []string) (*flow, error) {
+func (d *dialer) race(ctx context.Context, places []place, to whom) (*flow, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	results := make(chan raced)
@@ -191,7 +197,7 @@ func (d *dialer) race(ctx context.Context, places []place, names []string) (*flo
 			started++
 			running++
 			go func() { // the loop ends when all have told
-				conn, err := d.connect(ctx, p, names)
+				conn, err := d.connect(ctx, p, to)
 				results <- raced{p, conn, err}
 			}()
 			next.Reset(headStart)
@@ -215,7 +221,7 @@ func (d *dialer) race(ctx context.Context, places []place, names []string) (*flo
 	if won == nil {
 		return nil, lost
 	}
-	d.trust.chosen(won.conn, names)
+	d.trust.chosen(won.conn, to)
 	return d.carry(won.place, won.conn), nil
 }
 

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,11 +46,12 @@ type line struct {
 	aor    string // without parameters
 	domain string
 	hop    hop
-	hopURI string
 	unsaid bool     // the account names no transport
 	names  []string // for the certificate
 	keys   *keyring
 	user   string // of Contact
+	// webHost is its host on a WebSocket.
+	webHost string
 	// agentName is what requests say of the program; empty: nothing.
 	agentName string
 	instance  *instance // nil: none is shown
@@ -81,17 +83,18 @@ func newLine(a *Agent, acc *Account) (*line, error) {
 	}
 	l := &line{
 		agent: a, aor: "sip:" + uri.User + "@" + uri.Host, domain: strings.Trim(uri.Host, "[]"),
-		hopURI: acc.Registrar, user: acc.ContactUser, agentName: acc.UserAgent,
+		user: acc.ContactUser, webHost: webHost(), agentName: acc.UserAgent,
 		callID: newID(), tag: newID(), done: make(chan struct{}), renew: make(chan struct{}, 1), again: make(chan struct{}, 1),
 	}
-	l.names = []string{l.domain}
-	if l.hopURI == "" {
-		l.hopURI = acc.AOR
-	}
-	if l.hop, l.unsaid, err = accountHop(l.hopURI); err != nil {
+	if l.hop, l.unsaid, err = accountHop(cmp.Or(acc.Registrar, acc.AOR)); err != nil {
 		return nil, fmt.Errorf("the account's registrar: %w", err)
 	}
-	if acc.Registrar != "" && l.hop.host != l.domain {
+	l.names = []string{l.domain}
+	switch {
+	case l.hop.kind.web():
+		// RFC 7118, Section 9.1: by the rules of the web, not by those of SIP domains.
+		l.names = []string{l.hop.host}
+	case acc.Registrar != "" && l.hop.host != l.domain:
 		l.names = append(l.names, l.hop.host)
 	}
 	if l.user == "" {
@@ -108,7 +111,7 @@ func newLine(a *Agent, acc *Account) (*line, error) {
 	}
 	l.keys = &keyring{
 		user: acc.AuthUser, password: acc.Password, domain: l.domain,
-		weak: l.hop.kind == overTLS || acc.WeakDigest, allowed: acc.WeakDigest,
+		weak: l.hop.kind.secure() || acc.WeakDigest, allowed: acc.WeakDigest,
 	}
 	if l.keys.user == "" {
 		l.keys.user = uri.User
@@ -118,7 +121,11 @@ func newLine(a *Agent, acc *Account) (*line, error) {
 
 // contact is our Contact: a user, and a host that says nothing.
 func (l *line) contact(kind transport) string {
-	return "<sip:" + l.user + "@" + nobody + transportParam(kind) + ">"
+	host := nobody
+	if kind.web() {
+		host = l.webHost
+	}
+	return "<sip:" + l.user + "@" + host + transportParam(kind) + ">"
 }
 
 // register sends REGISTER, as often as challenges and 423 make it necessary.
@@ -196,7 +203,7 @@ func (l *line) build(f *flow, expires time.Duration, credentials []dialog.Field)
 	l.seq++
 	return dialog.Outgoing{
 		Method: "REGISTER", URI: "sip:" + hostOf(l.aor),
-		Via: "SIP/2.0/" + f.kind.String() + " " + nobody, Branch: newID(),
+		Via: f.via(), Branch: newID(),
 		From: "<" + l.aor + ">;tag=" + l.tag, To: "<" + l.aor + ">",
 		CallID: l.callID, Seq: l.seq, Contact: l.contact(f.kind) + l.instance.params(),
 		Extra: slices.Concat(credentials, l.userAgent(), []dialog.Field{

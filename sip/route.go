@@ -160,12 +160,17 @@ func (a *Agent) MediaAddr(target string) (netip.Addr, error) {
 		if f := a.line.current(); f != nil {
 			return a.network.LocalFor(f.remote.Addr())
 		}
-		target = a.line.hopURI
+		return a.mediaAddr(a.line.hop)
 	}
 	h, err := parseHop(target)
 	if err != nil {
 		return netip.Addr{}, err
 	}
+	return a.mediaAddr(h)
+}
+
+// mediaAddr is our address toward the servers of a hop.
+func (a *Agent) mediaAddr(h hop) (netip.Addr, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
 	defer cancel()
 	servers, err := a.dialer.servers(ctx, h)
@@ -198,7 +203,7 @@ func (a *Agent) local(f *flow, peer netip.AddrPort) dialog.Local {
 	l := dialog.Local{Identifier: newID, Random: rand.IntN}
 	if f.account {
 		l.URI = a.line.aor
-		l.Via = "SIP/2.0/" + f.kind.String() + " " + nobody
+		l.Via = f.via()
 		l.Contact = a.line.instance.contact(a.line.contact(f.kind))
 		l.Authorize = a.line.keys.authorize
 		l.Fields = a.line.userAgent()
@@ -217,10 +222,23 @@ func (a *Agent) local(f *flow, peer netip.AddrPort) dialog.Local {
 	return l
 }
 
+// via is the transport and sent-by of Via on a flow of the account, which names
+// nothing of this machine.
+func (f *flow) via() string {
+	host := nobody
+	if f.kind.web() {
+		host = webHost() // new each time, so that it links nothing
+	}
+	return "SIP/2.0/" + f.kind.String() + " " + host
+}
+
 // transportParam is the URI parameter for a transport; UDP needs none.
 func transportParam(kind transport) string {
-	if kind == udp {
+	switch {
+	case kind == udp:
 		return ""
+	case kind.web():
+		return ";transport=ws" // RFC 7118, Section 5.2: with TLS and without
 	}
 	return ";transport=" + kind.param()
 }

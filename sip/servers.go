@@ -64,10 +64,10 @@ func (d *dialer) servers(ctx context.Context, h hop) ([]hop, error) {
 	hops := make([]hop, 0, len(found))
 	secure := false
 	for _, s := range found {
-		secure = secure || s.Transport == locate.TLS
+		secure = secure || s.Transport.Secure()
 		for kind, t := range transports {
-			if t == s.Transport && (kind == overTLS || !secure) {
-				hops = append(hops, hop{kind: kind, host: s.Host, port: s.Port})
+			if t == s.Transport && (kind.secure() || !secure) {
+				hops = append(hops, hop{kind: kind, host: s.Host, port: s.Port, web: h.at(kind, s.Port)})
 			}
 		}
 	}
@@ -75,7 +75,9 @@ func (d *dialer) servers(ctx context.Context, h hop) ([]hop, error) {
 }
 
 // transports are ours by the names of package locate.
-var transports = map[transport]locate.Transport{udp: locate.UDP, tcp: locate.TCP, overTLS: locate.TLS}
+var transports = map[transport]locate.Transport{
+	udp: locate.UDP, tcp: locate.TCP, overTLS: locate.TLS, overWS: locate.WS, overWSS: locate.WSS,
+}
 
 // asked tells whether the DNS can know of servers for a host: not for addresses,
 // nor for names of this machine and its neighbourhood (RFC 6761, RFC 6762).

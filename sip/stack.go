@@ -130,9 +130,9 @@ func (s *stack) add(f *flow) error {
 			_ = s.transport.ServeUDP(&packets{f})
 			s.forget(f)
 		})
-	case tcp:
+	case tcp, overWS:
 		err = s.tcp.give(&streamReader{stream: &stream{f}})
-	case overTLS:
+	case overTLS, overWSS:
 		err = s.tls.give(&streamReader{stream: &stream{f}})
 	}
 	if err != nil {
@@ -363,7 +363,7 @@ func (y *yield) Addr() net.Addr { return net.TCPAddrFromAddrPort(netip.AddrPortF
 
 // setDestination notes where a message goes.
 func setDestination(msg sip.Message, kind transport, to netip.AddrPort) {
-	msg.SetTransport(kind.String())
+	msg.SetTransport(kind.carried())
 	msg.SetDestination(to.String())
 }
 

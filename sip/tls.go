@@ -99,16 +99,16 @@ func distrusted(err error) bool {
 }
 
 // secure makes a TLS connection over one that open makes. The server is asked for
-// each of names (SNI) until its certificate will do: most hosts know themselves by
+// each of its names (SNI) until its certificate will do: most hosts know themselves by
 // the account's domain, some only by the name that the user set.
-func (t *trust) secure(ctx context.Context, open func(context.Context) (net.Conn, error), names []string) (net.Conn, error) {
+func (t *trust) secure(ctx context.Context, open func(context.Context) (net.Conn, error), to whom) (net.Conn, error) {
 	var first error
-	for _, name := range names {
+	for _, name := range to.names {
 		conn, err := open(ctx)
 		if err != nil {
 			return nil, err
 		}
-		secured := tls.Client(conn, t.config(name, names))
+		secured := tls.Client(conn, t.config(name, to))
 		if err = secured.HandshakeContext(ctx); err == nil {
 			return secured, nil
 		}
@@ -125,25 +125,28 @@ func (t *trust) secure(ctx context.Context, open func(context.Context) (net.Conn
 
 // chosen pins the key of a connection that is to be used, if one is to be pinned.
 // Others that were made beside it pin nothing.
-func (t *trust) chosen(conn net.Conn, names []string) {
+func (t *trust) chosen(conn net.Conn, to whom) {
+	if w, is := conn.(*webSocket); is {
+		conn = w.Conn
+	}
 	secured, is := conn.(*tls.Conn)
 	if t.pin == nil || !is {
 		return
 	}
 	chain := secured.ConnectionState().PeerCertificates
-	t.pin.take(chain[0], verify(chain, names, t.roots, time.Now()) == nil)
+	t.pin.take(chain[0], verify(chain, to, t.roots, time.Now()) == nil)
 }
 
 // config makes the TLS configuration for a provider. Verification is ours, not
 // weaker than the usual one, because the names to accept may be two: the
 // account's domain, and the host that the user set as registrar.
-func (t *trust) config(name string, names []string) *tls.Config {
+func (t *trust) config(name string, to whom) *tls.Config {
 	c := &tls.Config{
 		MinVersion:         tls.VersionTLS12,
 		ServerName:         name,
 		InsecureSkipVerify: true, // replaced by VerifyConnection, which is always called
 		VerifyConnection: func(cs tls.ConnectionState) error {
-			return t.accept(cs.PeerCertificates, names)
+			return t.accept(cs.PeerCertificates, to)
 		},
 	}
 	if t.certificate != nil {
@@ -154,9 +157,9 @@ func (t *trust) config(name string, names []string) *tls.Config {
 
 // accept checks who a server is: by the key that is pinned, else by authorities
 // and names. The first key of an account that is to pin it is taken as it is.
-func (t *trust) accept(chain []*x509.Certificate, names []string) error {
+func (t *trust) accept(chain []*x509.Certificate, to whom) error {
 	if t.pin == nil || len(chain) == 0 {
-		return verify(chain, names, t.roots, time.Now())
+		return verify(chain, to, t.roots, time.Now())
 	}
 	return t.pin.check(chain[0])
 }
@@ -170,9 +173,9 @@ func handshakeError(err error) error {
 	return fmt.Errorf("%w: no TLS connection: %w", ErrUnreachable, err)
 }
 
-// verify checks a certificate chain for one of names, against the system's
-// roots or ours.
-func verify(chain []*x509.Certificate, names []string, roots *x509.CertPool, now time.Time) error {
+// verify checks a certificate chain against the system's roots or ours, and whether
+// it is for whom it should be.
+func verify(chain []*x509.Certificate, to whom, roots *x509.CertPool, now time.Time) error {
 	if len(chain) == 0 {
 		return fmt.Errorf("%w: it shows none", ErrCertificate)
 	}
@@ -198,8 +201,9 @@ func verify(chain []*x509.Certificate, names []string, roots *x509.CertPool, now
 	if err != nil {
 		return fmt.Errorf("%w: %s", ErrCertificate, why(err))
 	}
-	for _, name := range names {
-		if names5922(chain[0], name) {
+	for _, name := range to.names {
+		// RFC 7118, Section 9.1: on the web the rules are those of the web.
+		if names5922(chain[0], name) || to.web != "" && chain[0].VerifyHostname(name) == nil {
 			return nil
 		}
 	}

@@ -18,6 +18,7 @@ func cells() []cell {
 	all = append(all, peerCells()...)
 	all = append(all, matrixCells()...)
 	all = append(all, unlinkedCell(), gruuCell())
+	all = append(all, wayCells()...)
 	all = append(all, linphoneCells()...)
 	all = append(all, controlCells()...)
 	all = append(all, refusalCells()...)

@@ -15,7 +15,7 @@ var demands = []demand{
 	{9, "P0", "keeps connections alive by CRLF, answers pings, and notices a dead one", ""},
 	{10, "P1", "sends over TCP what is too large for a datagram", "a REGISTER over 1,300 bytes still goes out by UDP where the account says UDP"},
 	{11, "P0", "works over IPv6, brackets in Via included, and names no IPv4 address there", ""},
-	{12, "P1", "reaches a provider through WebSocket", "not built yet"},
+	{12, "P1", "reaches a provider through WebSocket", ""},
 	{13, "P0", "comes back after sleep and after a change of the network, its calls too", ""},
 	{14, "P0", "asks for rport, and needs no address of its own in Contact", ""},
 	{15, "P0", "answers 401 and 407 on every request, and several challenges at once", ""},

@@ -15,4 +15,6 @@ var tools = []lab.Tool{
 	{Needed: "/usr/include/stdio.h", Package: "libc6-dev"},
 	{Needed: "/usr/include/bzrtp/bzrtp.h", Package: "libbzrtp-dev"},
 	{Needed: "/usr/lib/*/kamailio/modules/tls.so", Package: "kamailio-tls-modules"},
+	{Needed: "/usr/lib/*/kamailio/modules/websocket.so", Package: "kamailio-websocket-modules"},
+	{Needed: "microsocks", Package: "microsocks"},
 }

@@ -121,7 +121,10 @@ func Servers(ctx context.Context, r Resolver, q Query, random func(n int) int) (
 		return []Server{q.plain()}, nil
 	}
 	l := &search{ctx: ctx, resolver: r, random: random}
-	if q.Said {
+	switch {
+	case q.Said && q.Accept[0].service() == "":
+		return l.forWeb(q)
+	case q.Said:
 		return l.bySRV(q)
 	}
 	records, err := r.NAPTR(ctx, q.Host)
@@ -236,6 +239,17 @@ func (s *search) byNAPTR(q Query, records []NAPTR) ([]Server, error) {
 		return nil, ErrInsecure
 	}
 	return nil, ErrNoService
+}
+
+// forWeb finds servers for WebSockets. RFC 7118, Section 5.5 has names for them in
+// NAPTR records and nowhere else; without, it is the host itself.
+func (s *search) forWeb(q Query) ([]Server, error) {
+	records, _ := s.resolver.NAPTR(s.ctx, q.Host) // what cannot be asked is not there
+	found, err := s.byNAPTR(q, records)
+	if err != nil {
+		return []Server{q.plain()}, s.ctx.Err()
+	}
+	return found, nil
 }
 
 // srv asks for SRV records and puts the servers in order.

@@ -57,6 +57,10 @@ var (
 		`_sips._tcp.example.org. 300 IN SRV 20 0 5061 backup.example.org.`,
 		`_sips._tcp.example.org. 300 IN SRV 10 0 443 main.example.org.`,
 	}
+	web = []string{
+		`example.org. 300 IN NAPTR 10 50 "s" "SIPS+D2W" "" _sips._ws.example.org.`,
+		`_sips._ws.example.org. 300 IN SRV 0 0 8443 edge.example.org.`,
+	}
 	edge    = `_sips._tcp.edge.example.net. 300 IN SRV 0 0 5061 edge1.example.net.`
 	address = `example.org. 300 IN A 192.0.2.1`
 )
@@ -103,10 +107,22 @@ func TestItem01_TheOrderOfRFC3263(t *testing.T) {
 			"NAPTR example.org, SRV _sips._tcp.example.org, SRV _sip._udp.example.org, SRV _sip._tcp.example.org",
 		},
 		{
-			"WebSocket has no SRV",
-			[]string{address},
+			"WebSocket has no SRV records of its own",
+			slices.Concat(naptr, srv, []string{address}),
 			locate.Query{Host: "example.org", Accept: []locate.Transport{locate.WSS}, Said: true},
-			"4 example.org:443", "",
+			"4 example.org:443", "NAPTR example.org",
+		},
+		{
+			"WebSocket by NAPTR",
+			append(web, naptr...),
+			locate.Query{Host: "example.org", Accept: []locate.Transport{locate.WSS}, Said: true},
+			"4 edge.example.org:8443", "NAPTR example.org, SRV _sips._ws.example.org",
+		},
+		{
+			"a clear WebSocket is another service",
+			append(web, naptr...),
+			locate.Query{Host: "example.org", Accept: []locate.Transport{locate.WS}, Said: true},
+			"3 example.org:80", "NAPTR example.org",
 		},
 	}
 	for _, tc := range cases {

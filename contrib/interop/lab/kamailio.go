@@ -41,6 +41,8 @@ type Kamailio struct {
 	RTPEngine *RTPEngine
 	// TopologyHidden: what one end sends of itself is hidden from the other.
 	TopologyHidden bool
+	// WebSocket: it speaks SIP over WebSocket where it speaks TLS.
+	WebSocket bool
 
 	lab     *Lab
 	command Command
@@ -63,6 +65,7 @@ type KamailioConfig struct {
 	Users          []string
 	RTPEngine      *RTPEngine
 	TopologyHidden bool
+	WebSocket      bool
 	// Wrap is what runs it elsewhere, such as in another network namespace.
 	Wrap []string
 }
@@ -81,7 +84,7 @@ func (l *Lab) StartProvider(ctx context.Context, c KamailioConfig) (*Kamailio, e
 	}
 	k := &Kamailio{
 		IP: l.IP, UDP: l.Port(), TLS: l.Port(), Algorithm: c.Algorithm, Dir: dir, Users: map[string]string{},
-		RTPEngine: c.RTPEngine, TopologyHidden: c.TopologyHidden, lab: l,
+		RTPEngine: c.RTPEngine, TopologyHidden: c.TopologyHidden, WebSocket: c.WebSocket, lab: l,
 	}
 	for _, user := range c.Users {
 		k.Users[user] = randomPassword()
@@ -161,6 +164,9 @@ func (k *Kamailio) AOR(user string) string { return "sip:" + user + "@" + k.Host
 
 // Registrar is the address that phones register at, by transport.
 func (k *Kamailio) Registrar(transport string) string {
+	if transport == "wss" {
+		return fmt.Sprintf("wss://%s:%d/", k.Host(), k.TLS)
+	}
 	return fmt.Sprintf("sip:%s:%d;transport=%s", k.Host(), k.port(transport), transport)
 }
 
