@@ -81,6 +81,9 @@ func NewAgent(cfg Config) (*Agent, error) {
 		}
 	}
 	a.dialer = &dialer{network: a.network, numbers: &numbers{}, locator: newLocator(a.network), machine: own}
+	if n, takes := a.network.(namer); takes {
+		a.dialer.locator, a.dialer.alias = nil, n.Alias
+	}
 	if cfg.Account != nil {
 		var err error
 		if a.line, err = newLine(a, cfg.Account); err != nil {

@@ -16,8 +16,9 @@ import (
 type dialer struct {
 	network Network
 	numbers *numbers
-	locator locate.Resolver // nil: names are not asked for servers
-	machine bool            // what the system knows of names counts, too
+	locator locate.Resolver         // nil: names are not asked for servers
+	alias   func(string) netip.Addr // not nil: the network takes names for addresses
+	machine bool                    // what the system knows of names counts, too
 	trust   trust
 	waits   waits
 }

@@ -10,6 +10,8 @@ import (
 var (
 	errUserAgent = errors.New("the account's User-Agent holds characters that no header field may")
 
+	errNoUDP = errors.New("the account's registrar is named with transport=udp, which a SOCKS proxy does not carry; tls, tcp and wss:// go through one")
+
 	ErrUnreachable = errors.New("the SIP server cannot be reached")
 	ErrCertificate = errors.New("the SIP server's certificate is not valid for this account's domain")
 	ErrPin         = errors.New("the SIP server shows another key than the one pinned for this account, so somebody else may be in its place")

@@ -11,6 +11,13 @@ import (
 	"github.com/emiago/sipgo/sip"
 )
 
+// namer is a Network that is given names, not what they mean: nobody is asked about
+// them, and each has a made-up address that Dial knows.
+type namer interface{ Alias(host string) netip.Addr }
+
+// Machine is the Network of the machine that we run on.
+func Machine() Network { return machine{} }
+
 // machine is the Network of the machine that we run on.
 type machine struct{}
 

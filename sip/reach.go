@@ -249,6 +249,9 @@ func (d *dialer) addresses(ctx context.Context, host string) ([]netip.Addr, erro
 	if a, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
 		return []netip.Addr{a.Unmap()}, nil
 	}
+	if d.alias != nil {
+		return []netip.Addr{d.alias(host)}, nil
+	}
 	if d.machine {
 		if found, err := lookup(ctx, hosts, host); err == nil {
 			return found, nil

@@ -89,6 +89,9 @@ func newLine(a *Agent, acc *Account) (*line, error) {
 	if l.hop, l.unsaid, err = accountHop(cmp.Or(acc.Registrar, acc.AOR)); err != nil {
 		return nil, fmt.Errorf("the account's registrar: %w", err)
 	}
+	if acc.NoUDP && l.hop.kind == udp {
+		return nil, errNoUDP
+	}
 	l.names = []string{l.domain}
 	switch {
 	case l.hop.kind.web():

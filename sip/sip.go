@@ -36,6 +36,8 @@ type Account struct {
 	// with each Agent, for providers that demand SIP outbound (RFC 5626) or give
 	// phones addresses of their own (GRUU, RFC 5627).
 	Instance bool
+	// NoUDP: the account's way carries none, such as a SOCKS proxy.
+	NoUDP bool
 	// UserAgent is what requests say of the program, where a provider demands that;
 	// empty: nothing.
 	UserAgent string

@@ -159,6 +159,7 @@ func newCall(p *Phone, id string, outgoing bool) *call {
 			UserAgent:     p.account != nil && p.account.UserAgent != "",
 			Anonymous:     anonymous,
 			Relay:         p.account != nil && p.account.Relay.Only,
+			Proxy:         throughProxy(p.account),
 		},
 	}
 }

@@ -95,6 +95,7 @@ type Phone struct {
 	packing *profile.Profile
 	log     *slog.Logger
 	account *store.Account // nil: direct calls only
+	network sip.Network    // nil: the machine's
 	agent   *sip.Agent
 	events  chan Event
 	owing   atomic.Int32   // callers who were turned away and have no answer yet
@@ -146,6 +147,12 @@ func New(cfg Config) (*Phone, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p.network, err = networkOf(p.account, cfg.Network); err != nil {
+		return nil, err
+	}
+	if throughProxy(p.account) && len(cfg.Listen) > 0 {
+		return nil, errListen
+	}
 	p.recogniser, err = newRecogniser(cfg.Store, p.zidFor(false), func(text string) {
 		p.emit(Notice{Head: p.head(""), Text: text})
 	})
@@ -156,7 +163,7 @@ func New(cfg Config) (*Phone, error) {
 		Account: sipAccount,
 		Listen:  cfg.Listen,
 		Logger:  cfg.Logger,
-		Network: cfg.Network,
+		Network: p.network,
 	})
 	if err != nil {
 		return nil, err
@@ -193,7 +200,7 @@ func signallingAccount(a *store.Account) (*sip.Account, error) {
 	out := &sip.Account{
 		AOR: a.AOR, Registrar: a.Registrar, AuthUser: a.AuthUser,
 		Password: a.Password, ContactUser: a.ContactUser, WeakDigest: a.WeakDigest, UserAgent: a.UserAgent,
-		Instance: a.Instance,
+		Instance: a.Instance, NoUDP: throughProxy(a),
 	}
 	if a.TLS.Pinned {
 		out.Pin = &sip.Pin{Key: a.TLS.Pin}

@@ -35,6 +35,9 @@ func usesICE(a *store.Account) bool { return a != nil && (a.Relay.URL != "" || a
 // openPath opens the way of the media: through NATs and relays where the account
 // has servers for that, else a plain socket.
 func (p *Phone) openPath(ctx context.Context, local netip.Addr) (path.Path, error) {
+	if err := CheckProxy(p.account); err != nil {
+		return nil, err
+	}
 	if !usesICE(p.account) {
 		return p.cfg.OpenPath(local)
 	}
@@ -42,7 +45,7 @@ func (p *Phone) openPath(ctx context.Context, local netip.Addr) (path.Path, erro
 	if err != nil {
 		return nil, err
 	}
-	cfg.Network = p.cfg.Network
+	cfg.Network = p.network
 	return path.OpenICE(ctx, cfg)
 }
 
@@ -86,6 +89,12 @@ func TestRelay(ctx context.Context, s *store.Store, aor string) (RelayReport, er
 	report := RelayReport{Only: a.Relay.Only}
 	cfg, err := iceConfig(a, netip.IPv4Unspecified())
 	if err != nil {
+		return report, err
+	}
+	if err := CheckProxy(a); err != nil {
+		return report, err
+	}
+	if cfg.Network, err = networkOf(a, nil); err != nil {
 		return report, err
 	}
 	p, err := path.OpenICE(ctx, cfg)

@@ -179,6 +179,15 @@ func (u *user) overTCP() {
 
 // start switches the phone on and waits until it is registered.
 func (u *user) start(changes ...change) {
+	u.w.t.Helper()
+	u.switchOn(changes...)
+	if u.phone.HasAccount() {
+		expect[softphone.Registered](u)
+	}
+}
+
+// switchOn is start without waiting until the phone is registered.
+func (u *user) switchOn(changes ...change) {
 	t := u.w.t
 	t.Helper()
 	if u.host == nil {
@@ -218,9 +227,6 @@ func (u *user) start(changes ...change) {
 		t.Fatal(err)
 	}
 	u.w.started = append(u.w.started, u)
-	if u.phone.HasAccount() {
-		expect[softphone.Registered](u)
-	}
 }
 
 // aliceAndBob are two users whose phones are on; bob's with changes.

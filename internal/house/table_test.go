@@ -21,6 +21,7 @@ type row struct {
 var table = []row{
 	{room: "internal/secret"},
 	{room: "internal/simnet"},
+	{room: "internal/socks/...", imports: []string{"internal/socks", "internal/secret"}, tests: []string{"internal/socks/sockstest"}},
 	{room: "internal/house"},
 	{room: "internal/residue", imports: []string{"internal/secret"}},
 	{room: "testdata/..."},
@@ -58,9 +59,9 @@ var table = []row{
 		room: "softphone",
 		imports: []string{
 			"softphone/assay", "softphone/control", "softphone/netwatch", "softphone/request", "softphone/store",
-			"sip/...", "!sip/registrar", "zrtp/...", "media/...", "internal/secret",
+			"sip/...", "!sip/registrar", "zrtp/...", "media/...", "internal/secret", "internal/socks",
 		},
-		tests: []string{"sip/registrar"},
+		tests: []string{"sip/registrar", "internal/socks/sockstest"},
 	},
 	{
 		// The demo starts a registrar, and taps the media path.

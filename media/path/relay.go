@@ -100,6 +100,15 @@ func CheckRelay(url string) error {
 	return err
 }
 
+// CheckStreamRelay tells whether a URL names a relay that is reached over TCP or TLS.
+func CheckStreamRelay(url string) error {
+	s, err := parseRelay(url)
+	if err == nil && s.network != "tcp" {
+		err = fmt.Errorf("%w: this one is reached over UDP", ErrRelay)
+	}
+	return err
+}
+
 // CheckSTUN tells whether a text names a STUN server.
 func CheckSTUN(hostPort string) error {
 	if _, _, ok := splitServer(hostPort, "3478"); !ok {

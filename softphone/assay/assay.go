@@ -129,10 +129,10 @@ type Facts struct {
 	// must be 0.
 	VoiceBeforeSecure int
 	// SignallingTLS: the flow to the provider is TLS. Relay: media goes by relay
-	// only. KeyFile: the store's key lies in a file beside it. ContactUser: the
+	// only. Proxy: all of it, and the signalling, through a SOCKS proxy. KeyFile: the store's key lies in a file beside it. ContactUser: the
 	// provider forced a fixed Contact user, WeakDigest: a weak way to prove the
 	// password.
-	SignallingTLS, Relay, KeyFile, ContactUser, WeakDigest bool
+	SignallingTLS, Relay, Proxy, KeyFile, ContactUser, WeakDigest bool
 	// UserAgent: requests name a program, because the provider demands it.
 	// Anonymous: the call does not say who calls.
 	UserAgent, Anonymous bool

@@ -238,6 +238,9 @@ func whyUndisclosed(f Facts) string {
 	if f.Relay {
 		why = "Not built yet: the voice goes by your relay only, so the other end and everyone on its side see the relay's address instead of yours; your provider and the relay still see yours."
 	}
+	if f.Proxy {
+		why = "Not built yet: everything goes through your SOCKS proxy, the voice by your relay only: the other end sees the relay's address; your provider and the relay see the proxy's, and the proxy sees yours."
+	}
 	if f.ContactUser {
 		why += " Your provider demands a fixed Contact user, which marks this phone."
 	}

@@ -23,7 +23,7 @@ type accountCommand struct {
 
 type accountAdd struct {
 	AOR          string `name:"aor" required:"" help:"The address others call." placeholder:"sip:alice@example.org"`
-	Registrar    string `help:"Where to register, if not at the address's domain. Over TLS, unless another transport is named." placeholder:"sip:host:port;transport=tls"`
+	Registrar    string `help:"Where to register, if not at the address's domain. Over TLS, unless another transport is named; a WebSocket by its URL, wss://host/path." placeholder:"sip:host:port;transport=tls"`
 	AuthUser     string `help:"The name to log in with, if not the address's user."`
 	PasswordFile string `required:"" help:"A file with the password; a trailing newline is dropped." type:"existingfile" placeholder:"FILE"`
 	CA           string `name:"ca" help:"A certificate authority to trust for this account." type:"existingfile" placeholder:"PEM"`
@@ -43,6 +43,9 @@ type accountAdd struct {
 	RelayUser         string `help:"The name to log in with at the relay, if not the account's."`
 	RelayPasswordFile string `help:"A file with the password for the relay, if not the account's." type:"existingfile" placeholder:"FILE"`
 	RelayOnly         bool   `help:"Let the voice take no way but the relay's: the other end sees no address of yours."`
+	SOCKS             string `name:"socks" help:"A SOCKS5 proxy that everything of this account goes through, such as Tor's. It looks the names up. Needs --relay over tcp or tls, and implies --relay-only." placeholder:"127.0.0.1:9050"`
+	SOCKSUser         string `name:"socks-user" help:"The name to log in with at the proxy. Without, a random one, which is new with each start; Tor keeps apart what comes by different names."`
+	SOCKSPasswordFile string `name:"socks-password-file" help:"A file with the password for the proxy." type:"existingfile" placeholder:"FILE"`
 	STUN              string `name:"stun" help:"A STUN server to ask for this phone's public address." placeholder:"host:port"`
 }
 
@@ -53,7 +56,7 @@ func (c *accountAdd) Run(e *env) error {
 	if c.Emergency != "" && c.Emergency != "clear" {
 		return usageError{fmt.Errorf("--emergency takes clear, not %q", c.Emergency)}
 	}
-	if err := sip.CheckAccount(sip.Account{AOR: c.AOR, Registrar: c.Registrar, ContactUser: c.ContactUser, UserAgent: c.UserAgent}); err != nil {
+	if err := sip.CheckAccount(sip.Account{AOR: c.AOR, Registrar: c.Registrar, ContactUser: c.ContactUser, UserAgent: c.UserAgent, NoUDP: c.SOCKS != ""}); err != nil {
 		return usageError{err}
 	}
 	var err error
@@ -61,6 +64,9 @@ func (c *accountAdd) Run(e *env) error {
 		return err
 	}
 	if err := c.relay(&account); err != nil {
+		return err
+	}
+	if err := c.socks(&account); err != nil {
 		return err
 	}
 	if err := c.tls(&account); err != nil {
@@ -130,6 +136,27 @@ func (c *accountAdd) relay(account *store.Account) error {
 	return err
 }
 
+// socks adds the proxy that everything goes through.
+func (c *accountAdd) socks(account *store.Account) (err error) {
+	switch {
+	case (c.SOCKSUser == "") != (c.SOCKSPasswordFile == ""):
+		return usageError{errors.New("--socks-user and --socks-password-file need each other")}
+	case c.SOCKS == "" && c.SOCKSUser != "":
+		return usageError{errors.New("--socks-user and --socks-password-file need --socks")}
+	case c.SOCKS == "":
+		return nil
+	}
+	account.SOCKS = store.SOCKS{Address: c.SOCKS, User: c.SOCKSUser}
+	account.Relay.Only = true
+	if err := softphone.CheckProxy(account); err != nil {
+		return usageError{err}
+	}
+	if c.SOCKSPasswordFile != "" {
+		account.SOCKS.Password, err = readPassword(c.SOCKSPasswordFile)
+	}
+	return err
+}
+
 func readPassword(file string) (secret.Bytes, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -160,7 +187,7 @@ func (accountList) Run(e *env) error {
 	return e.withStore(func(s *store.Store) error {
 		for _, a := range s.Accounts() {
 			if e.flags.JSON {
-				e.object(map[string]any{"aor": a.AOR, "registrar": a.Registrar, "auth_user": a.AuthUser, "pinned": a.TLS.Pinned, "fingerprint": fingerprint(a), "relay": a.Relay.URL, "relay_only": a.Relay.Only, "stun": a.STUN, "user_agent": a.UserAgent, "anonymous": a.Anonymous, "emergency_clear": a.EmergencyClear})
+				e.object(map[string]any{"aor": a.AOR, "registrar": a.Registrar, "auth_user": a.AuthUser, "pinned": a.TLS.Pinned, "fingerprint": fingerprint(a), "relay": a.Relay.URL, "relay_only": a.Relay.Only, "socks": a.SOCKS.Address, "stun": a.STUN, "user_agent": a.UserAgent, "anonymous": a.Anonymous, "emergency_clear": a.EmergencyClear})
 				continue
 			}
 			e.say("%s", strings.TrimSpace(a.AOR+"  "+a.Registrar))

@@ -14,7 +14,7 @@ import (
 
 // insideVersion counts the changes of the format below. Any change of a field,
 // an added one too, makes a new version.
-const insideVersion = 6 // 2: relays; 3: weak digests; 4: User-Agent, anonymous, emergency; 5: certificates, pins; 6: request keys
+const insideVersion = 7 // 2: relays; 3: weak digests; 4: User-Agent, anonymous, emergency; 5: certificates, pins; 6: request keys; 7: SOCKS
 
 // The types of the inside. They are apart from those of the API, so that the
 // file does not change when the API does; byte strings are base64 (JSON's way
@@ -45,6 +45,12 @@ type (
 		UserAgent   string     `json:"user_agent,omitempty"`
 		Anonymous   bool       `json:"anonymous,omitempty"`
 		Emergency   bool       `json:"emergency_clear,omitempty"`
+		SOCKS       *socksJSON `json:"socks,omitempty"`
+	}
+	socksJSON struct {
+		Address  string `json:"address"`
+		User     string `json:"user,omitempty"`
+		Password []byte `json:"password,omitempty"`
 	}
 	tlsJSON struct {
 		Certificate []byte `json:"certificate,omitempty"`
@@ -158,7 +164,7 @@ func accountToJSON(a Account) accountJSON {
 		AOR: a.AOR, Registrar: a.Registrar, AuthUser: a.AuthUser,
 		Password: a.Password.Expose(), CA: a.CA, ZID: a.ZID[:], ContactUser: a.ContactUser, WeakDigest: a.WeakDigest, Instance: a.Instance,
 		TLS: tlsToJSON(a.TLS), Relay: relayToJSON(a.Relay), STUN: a.STUN,
-		UserAgent: a.UserAgent, Anonymous: a.Anonymous, Emergency: a.EmergencyClear,
+		UserAgent: a.UserAgent, Anonymous: a.Anonymous, Emergency: a.EmergencyClear, SOCKS: socksToJSON(a.SOCKS),
 	}
 }
 
@@ -168,7 +174,7 @@ func accountFromJSON(j accountJSON) (Account, error) {
 		AOR: j.AOR, Registrar: j.Registrar, AuthUser: j.AuthUser,
 		Password: secret.Own(j.Password), CA: j.CA, ZID: zid, ContactUser: j.ContactUser, WeakDigest: j.WeakDigest, Instance: j.Instance,
 		TLS: tlsFromJSON(j.TLS), Relay: relayFromJSON(j.Relay), STUN: j.STUN,
-		UserAgent: j.UserAgent, Anonymous: j.Anonymous, EmergencyClear: j.Emergency,
+		UserAgent: j.UserAgent, Anonymous: j.Anonymous, EmergencyClear: j.Emergency, SOCKS: socksFromJSON(j.SOCKS),
 	}, err
 }
 
@@ -198,6 +204,20 @@ func relayFromJSON(j *relayJSON) Relay {
 		return Relay{}
 	}
 	return Relay{URL: j.URL, User: j.User, Password: secret.Own(j.Password), Only: j.Only}
+}
+
+func socksToJSON(s SOCKS) *socksJSON {
+	if s.Address == "" {
+		return nil
+	}
+	return &socksJSON{Address: s.Address, User: s.User, Password: s.Password.Expose()}
+}
+
+func socksFromJSON(j *socksJSON) SOCKS {
+	if j == nil {
+		return SOCKS{}
+	}
+	return SOCKS{Address: j.Address, User: j.User, Password: secret.Own(j.Password)}
 }
 
 func contactToJSON(c Contact) contactJSON {

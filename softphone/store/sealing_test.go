@@ -113,11 +113,11 @@ func TestEncodeDecode(t *testing.T) {
 	}
 }
 
-// TestInsideIsFixed: the inside as version 6 writes it. When this test fails,
+// TestInsideIsFixed: the inside as version 7 writes it. When this test fails,
 // the format has changed, and stores of users no longer open.
 func TestInsideIsFixed(t *testing.T) {
-	const want = `{"version":6,"generation":7,"direct_zid":"BAQEBAQEBAQEBAQE",` +
-		`"accounts":[{"aor":"sip:bob@example.org","registrar":"sips:example.org","auth_user":"bob","password":"Y29ycmVjdCBob3JzZQ==","ca":"UEVN","zid":"AAAAAAAAAAAAAAAA","contact_user":"b0b","weak_digest":true,"instance":true,"tls":{"certificate":"UEVN","key":"a2V5","pinned":true,"pin":"cGlu"},"relay":{"url":"turns:example.org","user":"r","password":"cmVsYXk=","only":true},"stun":"example.org:3478","user_agent":"Phone 1","anonymous":true,"emergency_clear":true}],` +
+	const want = `{"version":7,"generation":7,"direct_zid":"BAQEBAQEBAQEBAQE",` +
+		`"accounts":[{"aor":"sip:bob@example.org","registrar":"sips:example.org","auth_user":"bob","password":"Y29ycmVjdCBob3JzZQ==","ca":"UEVN","zid":"AAAAAAAAAAAAAAAA","contact_user":"b0b","weak_digest":true,"instance":true,"tls":{"certificate":"UEVN","key":"a2V5","pinned":true,"pin":"cGlu"},"relay":{"url":"turns:example.org","user":"r","password":"cmVsYXk=","only":true},"user_agent":"Phone 1","anonymous":true,"emergency_clear":true,"socks":{"address":"127.0.0.1:9050","user":"s","password":"c29ja3M="}}],` +
 		`"contacts":[{"name":"alice","uris":["sip:alice@example.org"],"peers":[{"own_zid":"AQEBAQEBAQEBAQEB","zid":"AgICAgICAgICAgIC","rs1":"cnMx","rs1_expires":"2030-01-01T00:00:00.000000005Z","rs2":"cnMy","requests":{"keys":[{"key":"cmVxdWVzdCBrZXk=","hour":7,"initiator":true},{},{"key":"b2xkZXI=","hour":7}],"sent":5,"accepted":6,"proven":true,"unmet":true},"verified":true,"verified_name":"alice","reintroduced":true,"best_key_agreement":"X255"}],"anew_until":"2030-01-01T00:00:00Z"}],` +
 		`"unnamed":[{"own_zid":"AQEBAQEBAQEBAQEB","zid":"AwMDAwMDAwMDAwMD","rs1":"cnMx","rs1_expires":"2030-01-01T00:00:00.000000005Z","rs2":"cnMy","requests":{"keys":[{"key":"cmVxdWVzdCBrZXk=","hour":7,"initiator":true},{},{"key":"b2xkZXI=","hour":7}],"sent":5,"accepted":6,"proven":true,"unmet":true},"verified":true,"verified_name":"alice","reintroduced":true,"best_key_agreement":"X255"}],` +
 		`"settings":{"speaker":"null"}}`
@@ -138,7 +138,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"nothing", ``, errDamaged},
 		{"no object", `7`, errDamaged},
 		{"version 0", `{}`, errDamaged},
-		{"newer", `{"version":7,"anything":true}`, errNewer},
+		{"newer", `{"version":8,"anything":true}`, errNewer},
 		{"unknown field", ok + `,"more":1}`, errDamaged},
 		{"two objects", ok + `}{}`, errDamaged},
 		{"short ZID", `{"version":1,"direct_zid":"BAQE","settings":{}}`, errDamaged},
@@ -154,7 +154,10 @@ func TestDecodeRefuses(t *testing.T) {
 		{"two request keys", ok + `,"unnamed":[{"own_zid":"AQEBAQEBAQEBAQEB","zid":"AgICAgICAgICAgIC","requests":{"keys":[{},{}]}}]}`, errDamaged},
 		{"good, of version 4", strings.Replace(ok, "1", "4", 1) + "}", nil},
 		{"good, of version 5", strings.Replace(ok, "1", "5", 1) + "}", nil},
-		{"good", strings.Replace(ok, "1", "6", 1) + "}", nil},
+		{"good, of version 6", strings.Replace(ok, "1", "6", 1) + "}", nil},
+		{"SOCKS without relay-only", ok + `,"accounts":[{"aor":"a","zid":"BAQEBAQEBAQEBAQE","socks":{"address":"127.0.0.1:9050"},"relay":{"url":"turn:a"}}]}`, errDamaged},
+		{"SOCKS and STUN", ok + `,"accounts":[{"aor":"a","zid":"BAQEBAQEBAQEBAQE","socks":{"address":"127.0.0.1:9050"},"stun":"a","relay":{"url":"turn:a","only":true}}]}`, errDamaged},
+		{"good", strings.Replace(ok, "1", "7", 1) + "}", nil},
 	}
 	for _, c := range tests {
 		t.Run(c.name, func(t *testing.T) {

@@ -45,6 +45,7 @@ func wipeAccount(a Account) {
 	a.Password.Wipe()
 	a.TLS.Key.Wipe()
 	a.Relay.Password.Wipe()
+	a.SOCKS.Password.Wipe()
 }
 
 func wipePeers(peers []Peer) {
@@ -60,6 +61,7 @@ func wipePeers(peers []Peer) {
 func cloneAccount(a Account) Account {
 	a.Password = a.Password.Clone()
 	a.Relay.Password = a.Relay.Password.Clone()
+	a.SOCKS.Password = a.SOCKS.Password.Clone()
 	a.CA = slices.Clone(a.CA)
 	a.TLS.Certificate, a.TLS.Pin = slices.Clone(a.TLS.Certificate), slices.Clone(a.TLS.Pin)
 	a.TLS.Key = a.TLS.Key.Clone()
@@ -195,7 +197,7 @@ func checkAccount(a Account) error {
 	if a.AOR == "" {
 		return fmt.Errorf("%w: an account needs an address", ErrInvalid)
 	}
-	for _, t := range []string{a.AOR, a.Registrar, a.AuthUser, a.ContactUser, a.Relay.URL, a.Relay.User, a.STUN, a.UserAgent} {
+	for _, t := range []string{a.AOR, a.Registrar, a.AuthUser, a.ContactUser, a.Relay.URL, a.Relay.User, a.STUN, a.UserAgent, a.SOCKS.Address, a.SOCKS.User} {
 		if err := checkLine(t); err != nil {
 			return fmt.Errorf("%w: %q %w", ErrInvalid, t, err)
 		}
@@ -203,6 +205,10 @@ func checkAccount(a Account) error {
 	// Without a relay the voice would go no way at all.
 	if a.Relay.Only && a.Relay.URL == "" {
 		return fmt.Errorf("%w: relay-only needs a relay", ErrInvalid)
+	}
+	// Without, the voice would go around the proxy.
+	if a.SOCKS.Address != "" && (!a.Relay.Only || a.STUN != "") {
+		return fmt.Errorf("%w: a SOCKS proxy needs relay-only, and no STUN server", ErrInvalid)
 	}
 	return nil
 }

@@ -89,6 +89,13 @@ type Account struct {
 	// EmergencyClear: emergency numbers may be called through this account, in a
 	// call that everyone on the way could hear, if the user says so each time.
 	EmergencyClear bool
+	SOCKS          SOCKS
+}
+
+// SOCKS is a proxy that everything of an account goes through; the zero value: none.
+type SOCKS struct {
+	Address, User string // "127.0.0.1:9050"
+	Password      secret.Bytes
 }
 
 // TLS is by what an account and its server know each other over TLS, beyond

@@ -119,7 +119,8 @@ func somePeer(own, peer byte) Peer {
 func someAccount() Account {
 	return Account{
 		AOR: "sip:bob@example.org", Registrar: "sips:example.org", AuthUser: "bob",
-		Password: sec("correct horse"), CA: []byte("PEM"), Relay: Relay{URL: "turns:example.org", User: "r", Password: secret.Copy([]byte("relay")), Only: true}, STUN: "example.org:3478",
+		Password: sec("correct horse"), CA: []byte("PEM"), Relay: Relay{URL: "turns:example.org", User: "r", Password: secret.Copy([]byte("relay")), Only: true},
+		SOCKS:       SOCKS{Address: "127.0.0.1:9050", User: "s", Password: secret.Copy([]byte("socks"))},
 		ContactUser: "b0b", WeakDigest: true, Instance: true, UserAgent: "Phone 1", Anonymous: true, EmergencyClear: true,
 		TLS: TLS{Certificate: []byte("PEM"), Key: sec("key"), Pinned: true, Pin: []byte("pin")},
 	}
