@@ -47,7 +47,7 @@ func NewAuthority(dir, ip string) (*Authority, error) {
 		IPAddresses: []net.IP{net.ParseIP(ip)},
 		// liblinphone compares the host of its registrar with DNS names only,
 		// even when that host is an address.
-		DNSNames: []string{ip, "localhost"},
+		DNSNames: []string{ip, "localhost", serverName},
 	}
 	rootKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -16,6 +16,7 @@ type Coturn struct {
 	*Process
 	IP             string
 	Port, TLS      int
+	First, Last    int // of the ports that it relays at
 	User, Password string
 	Authority      *Authority
 }
@@ -32,7 +33,7 @@ func (l *Lab) StartCoturn(ctx context.Context, a *Authority) (*Coturn, error) {
 		return nil, err
 	}
 	first := l.PortRange(coturnPorts)
-	c := &Coturn{IP: l.IP, Port: l.Port(), TLS: l.Port(), User: "relayed", Password: randomPassword(), Authority: a}
+	c := &Coturn{First: first, Last: first + coturnPorts - 1, IP: l.IP, Port: l.Port(), TLS: l.Port(), User: "relayed", Password: randomPassword(), Authority: a}
 	config := server.Coturn + fmt.Sprintf(`
 listening-port=%d
 tls-listening-port=%d
@@ -46,7 +47,7 @@ cert=%s
 pkey=%s
 pidfile=%s
 userdb=%s
-`, c.Port, c.TLS, c.IP, c.IP, first, first+coturnPorts-1, c.User, c.Password, a.Certificate, a.Key,
+`, c.Port, c.TLS, c.IP, c.IP, c.First, c.Last, c.User, c.Password, a.Certificate, a.Key,
 		filepath.Join(dir, "pid"), filepath.Join(dir, "db"))
 	file := filepath.Join(dir, "turn.conf")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {

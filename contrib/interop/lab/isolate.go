@@ -60,3 +60,6 @@ func Furnish() error {
 // route liblinphone takes the network for up; and what a program might send to
 // the world goes over loopback, where it is recorded, and dropped.
 const elsewhere = "192.0.2.1"
+
+// Elsewhere is an address of an isolated machine that is not its loopback.
+func Elsewhere() string { return elsewhere }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -35,6 +36,10 @@ type KaratConfig struct {
 	Sound *Sound
 	// Allow is what it knows not to be private, such as "provider".
 	Allow string
+	// SOCKS is a proxy that its account goes through; nil: none. Named: its servers
+	// are named by this name instead of by their address.
+	SOCKS *Microsocks
+	Named string
 	// Instance: the account says which of its phones this is.
 	Instance bool
 }
@@ -71,7 +76,7 @@ func (k *Karat) addAccount(ctx context.Context) error {
 		return fmt.Errorf("lab: karat: %w", err)
 	}
 	args := []string{
-		"account", "add", "--aor", k.Proxy.AOR(k.User), "--registrar", k.Proxy.Registrar(k.Transport),
+		"account", "add", "--aor", k.Proxy.AOR(k.User), "--registrar", k.named(k.Proxy.Registrar(k.Transport)),
 		"--auth-user", k.User, "--password-file", password, "--ca", k.Proxy.Authority.CA,
 	}
 	if k.Proxy.Algorithm == "MD5" {
@@ -84,8 +89,32 @@ func (k *Karat) addAccount(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = k.command(ctx, append(args, relay...)...)
+	socks, err := k.socksFlags()
+	if err != nil {
+		return err
+	}
+	_, err = k.command(ctx, slices.Concat(args, relay, socks)...)
 	return err
+}
+
+// named puts the name of the servers in for their address.
+func (k *Karat) named(uri string) string {
+	if k.Named == "" {
+		return uri
+	}
+	return strings.Replace(uri, k.Proxy.Host(), k.Named, 1)
+}
+
+// socksFlags are the account's flags about its proxy.
+func (k *Karat) socksFlags() ([]string, error) {
+	if k.SOCKS == nil {
+		return nil, nil
+	}
+	password := filepath.Join(k.home, "socks-password")
+	if err := os.WriteFile(password, []byte(k.SOCKS.Password+"\n"), 0o600); err != nil {
+		return nil, fmt.Errorf("lab: karat: %w", err)
+	}
+	return []string{"--socks", k.SOCKS.Address(), "--socks-user", k.SOCKS.User, "--socks-password-file", password}, nil
 }
 
 // relayFlags are the account's flags about its relay.
@@ -97,7 +126,7 @@ func (k *Karat) relayFlags() ([]string, error) {
 	if err := os.WriteFile(password, []byte(k.Relay.Password+"\n"), 0o600); err != nil {
 		return nil, fmt.Errorf("lab: karat: %w", err)
 	}
-	flags := []string{"--relay", k.Relay.URL(k.RelayTransport), "--relay-user", k.Relay.User, "--relay-password-file", password}
+	flags := []string{"--relay", k.named(k.Relay.URL(k.RelayTransport)), "--relay-user", k.Relay.User, "--relay-password-file", password}
 	if k.RelayOnly {
 		flags = append(flags, "--relay-only")
 	}
@@ -344,3 +373,13 @@ func sasType(sas string) string {
 
 // Heard returns what its speaker file holds, when it has ended.
 func (c *KaratCall) Heard() (Recording, error) { return ReadWAV(c.recording) }
+
+// TryFor has it wait for calls for a time, whether it can be called or not.
+func (k *Karat) TryFor(ctx context.Context, d time.Duration) error {
+	c, err := k.phone(ctx, "answer", "--for", d.String())
+	if err != nil {
+		return err
+	}
+	_, err = c.Wait(ctx)
+	return err
+}
