@@ -29,7 +29,7 @@ var demands = []demand{
 	{23, "P1", "does SIP outbound with a changing instance, or none", ""},
 	{24, "P1", "follows Service-Route as last given, and keeps Path apart from it", ""},
 	{25, "P1", "uses a GRUU exactly as given", ""},
-	{26, "P1", "receives calls from Flexisip", "Flexisip is in no Debian; no recording of it is kept"},
+	{26, "P1", "receives calls from Flexisip", ""},
 	{27, "P2", "negotiates mediasec as IMS providers want", "an operator's own protocol, for keys that the operator knows"},
 	{28, "P0", "unregisters at the end, comes back later and later, and does not hammer after a refusal", ""},
 	{29, "P0", "answers OPTIONS always the same", ""},
