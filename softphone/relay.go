@@ -77,6 +77,7 @@ type RelayReport struct {
 	Relay  string // the address at the relay; empty: none
 	Public string // how the STUN server sees us; empty: not asked
 	Only   bool   // relay-only
+	Proxy  bool   // through a SOCKS proxy
 }
 
 // TestRelay asks an account's relay for an address, and its STUN server how it
@@ -86,7 +87,7 @@ func TestRelay(ctx context.Context, s *store.Store, aor string) (RelayReport, er
 	if !usesICE(a) {
 		return RelayReport{}, nil
 	}
-	report := RelayReport{Only: a.Relay.Only}
+	report := RelayReport{Only: a.Relay.Only, Proxy: throughProxy(a)}
 	cfg, err := iceConfig(a, netip.IPv4Unspecified())
 	if err != nil {
 		return report, err

@@ -4,9 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/gobwas/ws"
 
 	"karat/contrib/interop/lab"
 	"karat/contrib/interop/wiretap"
@@ -45,7 +51,22 @@ func webCall(ctx context.Context, b *bench) error {
 	if err := b.talk(ctx, alice, bob, talkTime); err != nil {
 		return err
 	}
-	return b.judgeSecure(nil)
+	return errors.Join(b.judgeSecure(nil), refusedInClear(ctx, proxy))
+}
+
+// refusedInClear asks for a WebSocket without TLS, which a provider is not to give.
+func refusedInClear(ctx context.Context, proxy *lab.Kamailio) error {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(proxy.IP, strconv.Itoa(proxy.UDP)))
+	if err != nil {
+		return fmt.Errorf("a WebSocket without TLS: %w", err)
+	}
+	defer conn.Close()
+	_, _, err = ws.Dialer{Protocols: []string{"sip"}}.Upgrade(conn, &url.URL{Scheme: "ws", Host: proxy.Host(), Path: "/"})
+	if !errors.Is(err, ws.StatusError(http.StatusForbidden)) {
+		return fmt.Errorf("a WebSocket without TLS was not refused: %w", err)
+	}
+	return nil
 }
 
 // socksRun is a call through a proxy.

@@ -62,9 +62,12 @@ func (e *env) examineRelay(s *store.Store, aor string) {
 	if report.Public != "" {
 		e.finding("network", "note", "from outside, this phone is seen at %s", report.Public)
 	}
-	if err == nil && report.Only {
+	switch {
+	case err == nil && report.Proxy:
+		e.finding("network", "ok", "the other end of a call sees the relay's address, the relay and the provider the SOCKS proxy's; the proxy sees yours")
+	case err == nil && report.Only:
 		e.finding("network", "ok", "the other end of a call sees the relay's address and no other; the relay sees yours")
-	} else if report.Relay != "" {
+	case report.Relay != "":
 		e.finding("network", "note", "the other end of a call sees your addresses beside the relay's; --relay-only hides them")
 	}
 }
@@ -140,7 +143,7 @@ func (e *env) examineAccount(s *store.Store, aor string) error {
 			switch ev := ev.(type) {
 			case softphone.Registered:
 				e.finding("account", "ok", "%s is registered", ev.Account)
-				e.finding("network", "note", "the provider sees your address, when you are reachable, whom you call and for how long; not what is said")
+				e.finding("network", "note", "the provider sees your address (or the SOCKS proxy's), when you are reachable, whom you call and for how long; not what is said")
 				return nil
 			case softphone.Notice:
 				e.finding("account", "note", "%s", ev.Text)
