@@ -127,12 +127,16 @@ func upgrade(ctx context.Context, conn net.Conn, web string) (net.Conn, error) {
 	default:
 		return nil, fmt.Errorf("%w: %w", ErrUnreachable, errWebSocket)
 	}
-	w := &webSocket{Conn: conn, heard: func(bool) {}}
-	w.reader = wsutil.Reader{Source: conn, State: ws.StateClientSide, MaxFrameSize: maxMessage, OnIntermediate: w.control}
 	if ahead != nil { // what came right behind the answer
-		w.reader.Source = io.MultiReader(ahead, conn)
+		return newWebSocket(conn, io.MultiReader(ahead, conn)), nil
 	}
-	return w, nil
+	return newWebSocket(conn, conn), nil
+}
+
+func newWebSocket(conn net.Conn, from io.Reader) *webSocket {
+	w := &webSocket{Conn: conn, heard: func(bool) {}}
+	w.reader = wsutil.Reader{Source: from, State: ws.StateClientSide, MaxFrameSize: maxMessage, OnIntermediate: w.control}
+	return w
 }
 
 // next reads one message, and answers what comes between.

@@ -576,3 +576,39 @@ func sha1Base64(s string) string {
 	sum := sha1.Sum([]byte(s))
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
+
+// said is a connection that has said all it will.
+type said struct {
+	net.Conn
+	io.Reader
+}
+
+// Read reads on.
+func (s said) Read(b []byte) (int, error) { return s.Reader.Read(b) }
+
+// Write loses what is sent.
+func (said) Write(b []byte) (int, error) { return len(b), nil }
+
+// FuzzFrames: whatever a server sends, reading ends, and no message is too large.
+func FuzzFrames(f *testing.F) {
+	for _, frame := range []ws.Frame{
+		ws.NewTextFrame([]byte("x")), ws.NewBinaryFrame(nil), ws.NewPingFrame([]byte("p")), ws.NewFrame(ws.OpText, false, []byte("a")),
+		ws.NewFrame(ws.OpContinuation, true, []byte("b")), ws.NewCloseFrame(nil), ws.MaskFrame(ws.NewTextFrame([]byte("m"))),
+	} {
+		f.Add(ws.MustCompileFrame(frame))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		conn := said{Reader: bytes.NewReader(b)}
+		w := newWebSocket(conn, conn)
+		for range len(b) + 1 {
+			m, err := w.next()
+			if err != nil {
+				return
+			}
+			if len(m) > maxMessage {
+				t.Fatalf("a message of %d bytes", len(m))
+			}
+		}
+		t.Fatal("reading does not end")
+	})
+}
