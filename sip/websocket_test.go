@@ -33,10 +33,36 @@ import (
 // webEnd is the server's end of a WebSocket, as a stream of the messages in it.
 type webEnd struct {
 	net.Conn
-	r      *wsutil.Reader
-	rest   []byte
+	r    *wsutil.Reader
+	rest []byte
+
+	mu     sync.Mutex  // guards what follows
 	kinds  []ws.OpCode // of the frames that came
 	silent bool        // answers no ping
+}
+
+// came gives the kinds of the frames that came since it was called last.
+func (w *webEnd) came() []ws.OpCode {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	kinds := w.kinds
+	w.kinds = nil
+	return kinds
+}
+
+// mute has it answer no ping any more.
+func (w *webEnd) mute() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.silent = true
+}
+
+// note notes a frame, and tells whether pings are answered.
+func (w *webEnd) note(kind ws.OpCode) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.kinds = append(w.kinds, kind)
+	return !w.silent
 }
 
 func newWebEnd(conn net.Conn) *webEnd {
@@ -50,12 +76,12 @@ func (w *webEnd) Read(b []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		w.kinds = append(w.kinds, h.OpCode)
+		answers := w.note(h.OpCode)
 		payload, err := io.ReadAll(w.r)
 		switch {
 		case err != nil:
 			return 0, err
-		case h.OpCode == ws.OpPing && !w.silent:
+		case h.OpCode == ws.OpPing && answers:
 			_, err = w.Conn.Write(ws.MustCompileFrame(ws.NewPongFrame(payload)))
 		case h.OpCode == ws.OpClose:
 			return 0, io.EOF
@@ -355,7 +381,7 @@ func TestItem12_Frames(t *testing.T) {
 		}, ""},
 	} {
 		overWeb(t, func(t *testing.T, _ lines, _ *Agent, w *wire, end *webEnd) {
-			end.kinds = nil
+			end.came()
 			end.send(tc.frames(fmt.Appendf(nil, webOptions, i, i, tc.fields))...)
 			if head := w.until("\r\n\r\n"); !strings.HasPrefix(head, "SIP/2.0 200 ") {
 				t.Errorf("%s: answered by %q", tc.name, head)
@@ -364,8 +390,8 @@ func TestItem12_Frames(t *testing.T) {
 			if tc.name == "fragments" {
 				want = []ws.OpCode{ws.OpPong, ws.OpText}
 			}
-			if fmt.Sprint(end.kinds) != fmt.Sprint(want) {
-				t.Errorf("%s: frames %v came, want %v", tc.name, end.kinds, want)
+			if got := end.came(); fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("%s: frames %v came, want %v", tc.name, got, want)
 			}
 		})
 	}
@@ -400,9 +426,10 @@ func TestItem12_WrongFrames(t *testing.T) {
 			if lost := wantLost(t, a); !errors.Is(lost.Why, ErrUnreachable) || lost.Retry > time.Second+1 {
 				t.Errorf("%s: %+v", tc.name, lost)
 			}
-			end.kinds = nil
-			if _, err := end.Read(make([]byte, 1)); err == nil || fmt.Sprint(end.kinds) != fmt.Sprint([]ws.OpCode{ws.OpClose}) {
-				t.Errorf("%s: we left with %v, %v; want a close", tc.name, end.kinds, err)
+			end.came()
+			_, err := end.Read(make([]byte, 1))
+			if got := end.came(); err == nil || fmt.Sprint(got) != fmt.Sprint([]ws.OpCode{ws.OpClose}) {
+				t.Errorf("%s: we left with %v, %v; want a close", tc.name, got, err)
 			}
 			again := l.accept()
 			again.conn = upgraded(t, again.conn)
@@ -428,18 +455,17 @@ func TestItem12_NoSIP(t *testing.T) {
 // Pings of WebSockets keep the connection, and show that the server is there; line
 // ends are understood as well (RFC 7118, Section 6).
 func TestItem12_KeepAlive(t *testing.T) {
-	overWeb(t, func(t *testing.T, l lines, a *Agent, w *wire, end *webEnd) {
-		_ = l
+	overWeb(t, func(t *testing.T, _ lines, a *Agent, w *wire, end *webEnd) {
 		end.send(ws.NewTextFrame([]byte("\r\n\r\n")))
 		if got := w.until("\r\n"); got != "\r\n" || len(w.buf) > 0 {
 			t.Errorf("a ping by line ends is answered by %q", got)
 		}
-		end.kinds = nil
+		end.came()
 		began := time.Now()
 		go func() { _, _ = end.Read(make([]byte, 1)) }()
 		time.Sleep(10 * time.Minute)
 		pings := 0
-		for _, k := range end.kinds {
+		for _, k := range end.came() {
 			if k != ws.OpPing {
 				t.Errorf("a frame of kind %v came", k)
 			}
@@ -448,7 +474,7 @@ func TestItem12_KeepAlive(t *testing.T) {
 		if least, most := int(time.Since(began)/mostKeepAlive), int(time.Since(began)/leastKeepAlive); pings < least || pings > most {
 			t.Errorf("%d pings in 10 min, want %d to %d", pings, least, most)
 		}
-		end.silent = true
+		end.mute()
 		silent := time.Now()
 		if lost := wantLost(t, a); !errors.Is(lost.Why, ErrUnreachable) {
 			t.Errorf("lost: %v", lost.Why)
