@@ -183,6 +183,7 @@ func (c *PacketConn) Close() error {
 	c.queue = nil
 	c.changed()
 	c.mu.Unlock()
+	c.host.network.forget(c.host, c.local)
 	c.host.mu.Lock()
 	defer c.host.mu.Unlock()
 	delete(c.host.packets, c.local)

@@ -237,3 +237,33 @@ func TestRealTime(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// What was counted of a socket goes with it, if nobody can mean its port any more.
+func TestClosedSocketsLeaveNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := New(Config{})
+		defer n.Close()
+		a, b := n.Host("10.0.0.1"), n.Host("10.0.0.2")
+		server := openPacket(t, b, "udp", ":5060")
+		for range 100 {
+			one, other := openPacket(t, a, "udp", "10.0.0.1:0"), openPacket(t, b, "udp", ":0")
+			to := netip.AddrPortFrom(b.Addr(), other.local.Port())
+			one.WriteToUDPAddrPort([]byte("voice"), to)
+			one.WriteToUDPAddrPort([]byte("to the server"), netip.MustParseAddrPort("10.0.0.2:5060"))
+			other.WriteToUDPAddrPort([]byte("voice"), one.local)
+			server.WriteToUDPAddrPort([]byte("an answer"), one.local)
+			one.Close()
+			other.WriteToUDPAddrPort([]byte("too late"), one.local)
+			other.Close()
+		}
+		if len(n.flows) != 0 {
+			t.Errorf("%d flows are kept of sockets that are closed", len(n.flows))
+		}
+		last := openPacket(t, a, "udp", "10.0.0.1:5061")
+		last.WriteToUDPAddrPort([]byte("from a port of its own"), netip.MustParseAddrPort("10.0.0.2:5060"))
+		last.Close()
+		if len(n.flows) != 1 {
+			t.Errorf("%d flows are kept of a socket at a port of its own, want 1: who opens it again goes on counting", len(n.flows))
+		}
+	})
+}

@@ -22,8 +22,10 @@ package simnet
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -246,6 +248,24 @@ func (n *Network) flowState(k flow) *flowState {
 		n.flows[k] = f
 	}
 	return f
+}
+
+// forget drops the flows of a socket that closed and whose port the network chose:
+// such a port is not soon used again, and a test of many calls opens thousands.
+func (n *Network) forget(h *Host, local netip.AddrPort) {
+	if local.Port() < firstEphemeral {
+		return
+	}
+	own := []netip.Addr{local.Addr()}
+	if local.Addr().IsUnspecified() {
+		own = h.all()
+	}
+	was := func(a netip.AddrPort) bool { return a.Port() == local.Port() && slices.Contains(own, a.Addr()) }
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	maps.DeleteFunc(n.flows, func(f flow, _ *flowState) bool {
+		return f.network == "udp" && (was(f.from) || was(f.to))
+	})
 }
 
 // hash is FNV-1a over the flow's text: the same in every run.

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -42,6 +43,7 @@ type digest struct {
 	users  map[string]secret.Bytes
 	seal   []byte
 	counts map[string]nonceUse
+	swept  time.Time // when those that nobody may use any more were last dropped
 }
 
 type nonceUse struct {
@@ -155,20 +157,22 @@ func response(method string, c credentials, realm string, password secret.Bytes)
 // use remembers a nonce's count, which must grow; what it forgets for lack of
 // room counts as used.
 func (d *digest) use(now time.Time, nonce string, count uint64) bool {
+	d.sweep(now)
 	last, known := d.counts[nonce]
-	if !known && len(d.counts) >= maxNonces {
-		for n, u := range d.counts {
-			if now.After(u.expires) {
-				delete(d.counts, n)
-			}
-		}
-		if len(d.counts) >= maxNonces {
-			return false
-		}
-	}
-	if count <= last.count {
+	if count <= last.count || !known && len(d.counts) >= maxNonces {
 		return false
 	}
-	d.counts[nonce] = nonceUse{count, now.Add(d.life)}
+	// A copy: the nonce is a piece of the whole message.
+	d.counts[strings.Clone(nonce)] = nonceUse{count, now.Add(d.life)}
 	return true
+}
+
+// sweep drops nonces that are stale by now, once in their life and when there is no
+// room.
+func (d *digest) sweep(now time.Time) {
+	if now.Sub(d.swept) < d.life && len(d.counts) < maxNonces {
+		return
+	}
+	d.swept = now
+	maps.DeleteFunc(d.counts, func(_ string, u nonceUse) bool { return now.After(u.expires) })
 }
