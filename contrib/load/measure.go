@@ -1,0 +1,329 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"runtime"
+	"time"
+
+	"karat/internal/secret"
+	"karat/media/codec"
+	"karat/media/correlate"
+	"karat/media/profile"
+	"karat/sip"
+	"karat/sip/registrar"
+	"karat/testdata/speech"
+)
+
+const (
+	domain   = "load.example"
+	loopback = "127.0.0.1"
+	// registerTime and callTime are what all accounts and all calls may take.
+	registerTime = 2 * time.Minute
+	callTime     = time.Minute
+	// settle is how long calls have been up before they are measured: their playout
+	// buffers and encoders have found their way then.
+	settle = 5 * time.Second
+	// drain is how long after the measurement late packets are waited for.
+	drain = 2 * time.Second
+)
+
+// measured is what a run found.
+type measured struct {
+	options
+	registered time.Duration // what registering all accounts took
+	called     time.Duration // and setting up all calls
+	lateness   lateness      // of all calls together, while all were up
+	setup      lateness      // of the same while they were being set up
+	took       time.Duration // the measurement
+	karat      figures
+	own        time.Duration // processor time of the far ends and the provider meanwhile
+	machine    time.Duration // and of everything on the machine
+	faults     []error
+}
+
+// stage is all that is not measured: a provider and the far ends, in this process.
+type stage struct {
+	options
+	server   *registrar.Server
+	serving  chan error
+	far      *far
+	order    order
+	password string
+}
+
+func newStage(ctx context.Context, o options, home string) (*stage, error) {
+	s := &stage{options: o, serving: make(chan error, 1), password: rand.Text()}
+	users := map[string]secret.Bytes{"far": secret.Copy([]byte(s.password))}
+	s.order = order{Home: home, Calls: o.calls, Target: "sip:far@" + domain, Profiles: o.profiles}
+	for i := range o.accounts {
+		u := user{fmt.Sprintf("sip:user%d@%s", i, domain), rand.Text()}
+		users[fmt.Sprintf("user%d", i)] = secret.Copy([]byte(u.Password))
+		s.order.Accounts = append(s.order.Accounts, u)
+	}
+	authority, err := registrar.NewAuthority()
+	if err != nil {
+		return nil, err
+	}
+	certificate, err := authority.Server(domain, loopback)
+	if err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp4", loopback+":0")
+	if err != nil {
+		return nil, err
+	}
+	s.server = registrar.New(registrar.Config{Domain: domain, Users: users, TLS: &tls.Config{Certificates: []tls.Certificate{certificate}}})
+	go func() { s.serving <- s.server.ServeTLS(l) }()
+	s.order.Registrar, s.order.CA = "sip:"+l.Addr().String()+";transport=tls", authority.PEM()
+	s.far, err = newFar(&sip.Account{
+		AOR: s.order.Target, Registrar: s.order.Registrar, Roots: authority.Pool(), Password: users["far"],
+	}, netip.MustParseAddr(loopback))
+	if err == nil {
+		err = s.far.start(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+func (s *stage) close() error {
+	if s.far != nil {
+		s.far.close()
+	}
+	return errors.Join(s.server.Close(), <-s.serving)
+}
+
+// karat is the measured process, seen from outside.
+type karat struct {
+	cmd  *exec.Cmd
+	in   io.WriteCloser
+	news chan news
+}
+
+// startKarat starts it on few processors.
+func startKarat(ctx context.Context, s *stage) (*karat, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	k := &karat{cmd: exec.CommandContext(ctx, self, childArgument), news: make(chan news, 64)}
+	k.cmd.Stderr = os.Stderr
+	if k.in, err = k.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := k.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread() // it ends with the goroutine
+		started <- confine(s.cores, k.cmd.Start)
+	}()
+	if err := <-started; err != nil {
+		return nil, err
+	}
+	go func() {
+		defer close(k.news)
+		d := json.NewDecoder(bufio.NewReader(out))
+		for {
+			var n news
+			if d.Decode(&n) != nil {
+				return
+			}
+			k.news <- n
+		}
+	}()
+	if err := json.NewEncoder(k.in).Encode(s.order); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// await waits for news of a kind. Trouble meanwhile is an error.
+func (k *karat) await(ctx context.Context, kind string, within time.Duration) (news, error) {
+	timeout := time.NewTimer(within)
+	defer timeout.Stop()
+	for {
+		select {
+		case n, open := <-k.news:
+			switch {
+			case !open:
+				return n, fmt.Errorf("Karat ended before it was %s", kind)
+			case n.Kind == isTrouble:
+				return n, errors.New(n.Text)
+			case n.Kind == kind:
+				return n, nil
+			}
+		case <-timeout.C:
+			return news{}, fmt.Errorf("Karat was not %s within %v", kind, within)
+		case <-ctx.Done():
+			return news{}, context.Cause(ctx)
+		}
+	}
+}
+
+func (k *karat) ask(what string) error {
+	_, err := io.WriteString(k.in, what+"\n")
+	return err
+}
+
+// end lets it hang up and leave.
+func (k *karat) end() error {
+	k.in.Close()
+	for range k.news {
+	}
+	return k.cmd.Wait()
+}
+
+// measure does a run.
+func measure(ctx context.Context, o options) (m *measured, err error) {
+	home, err := os.MkdirTemp("", "karat-load-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(home)
+	s, err := newStage(ctx, o, home)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	began := time.Now()
+	k, err := startKarat(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	m = &measured{options: o}
+	err = m.play(ctx, s, k, began)
+	return m, errors.Join(err, k.end())
+}
+
+// play goes through a run, and has what was heard judged.
+func (m *measured) play(ctx context.Context, s *stage, k *karat, began time.Time) error {
+	if _, err := k.await(ctx, isRegistered, registerTime); err != nil {
+		return err
+	}
+	m.registered = time.Since(began)
+	calling := time.Now()
+	if err := k.ask(doCall); err != nil {
+		return err
+	}
+	if _, err := k.await(ctx, isTalking, callTime); err != nil {
+		return errors.Join(err, s.far.err())
+	}
+	m.called = time.Since(calling)
+	if err := pause(ctx, settle); err != nil {
+		return err
+	}
+	if err := k.ask(doMeasure); err != nil {
+		return err
+	}
+	if _, err := k.await(ctx, isMeasuring, callTime); err != nil {
+		return err
+	}
+	from := time.Now()
+	own, machine := load()
+	if err := pause(ctx, m.length); err != nil {
+		return err
+	}
+	to := time.Now()
+	m.took = to.Sub(from)
+	ownAfter, machineAfter := load()
+	m.own, m.machine = ownAfter-own, machineAfter-machine
+	if err := k.ask(doReport); err != nil {
+		return err
+	}
+	n, err := k.await(ctx, isReport, callTime)
+	if err != nil {
+		return err
+	}
+	m.karat = *n.Figures
+	if err := pause(ctx, drain); err != nil {
+		return err
+	}
+	return errors.Join(m.judge(s, from, to), s.far.err())
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// judge looks at what the far ends heard.
+func (m *measured) judge(s *stage, from, to time.Time) error {
+	s.far.mu.Lock()
+	defer s.far.mu.Unlock()
+	if len(s.far.calls) != m.calls {
+		return fmt.Errorf("there were %d calls at the far end, %d were wanted", len(s.far.calls), m.calls)
+	}
+	for i, c := range s.far.calls {
+		packets, said, err := c.packets()
+		if err != nil {
+			return err
+		}
+		l, err := judge(packets, from.UnixNano(), to.UnixNano())
+		if err != nil {
+			return err
+		}
+		m.lateness.add(l)
+		before, err := judge(packets, packets[0].at, from.UnixNano())
+		if err != nil {
+			return err
+		}
+		m.setup.add(before)
+		if i == 0 {
+			m.note(understood(said))
+		}
+	}
+	return nil
+}
+
+func (m *measured) note(err error) {
+	if err != nil {
+		m.faults = append(m.faults, err)
+	}
+}
+
+// understood tells whether what was said in a call is the speech of Karat's microphone.
+func understood(said [][]byte) error {
+	d, err := codec.NewDecoder()
+	if err != nil {
+		return err
+	}
+	var heard []int16
+	var pcm [codec.MaxSamples]int16
+	for _, payload := range said {
+		if _, p, ok := profile.Split(payload); ok {
+			payload = p.Frame
+		}
+		n, err := d.Decode(&pcm, payload)
+		if err != nil {
+			return fmt.Errorf("Karat sent what is no voice: %w", err)
+		}
+		heard = append(heard, pcm[:n]...)
+	}
+	want, err := voice(speech.Alice)
+	if err != nil {
+		return err
+	}
+	if likeness := correlate.Contains(heard, want); likeness < correlate.Threshold {
+		return fmt.Errorf("the far end did not hear what was said: likeness %.2f, want %.2f", likeness, correlate.Threshold)
+	}
+	return nil
+}
