@@ -32,7 +32,7 @@ type order struct {
 	Accounts        []user
 	Calls           int
 	Target          string
-	Profiles        string // a folder for profiles; empty: none are made
+	Profile, Trace  string // files for a profile and an execution trace; empty: none is made
 }
 
 // user is one account.
@@ -87,6 +87,8 @@ type holder struct {
 	phones []*softphone.Phone
 	says   []int16
 	heard  []atomic.Int64 // blocks with a voice in them, by phone
+	setup  chan struct{}  // holds one for each call that is being set up
+	over   chan struct{}  // closed when all are to end
 
 	mu         sync.Mutex // guards what follows, and out
 	registered int
@@ -101,7 +103,7 @@ type holder struct {
 
 // hold is the measured process from its start to its end.
 func hold(in io.Reader, out io.Writer) error {
-	h := &holder{out: json.NewEncoder(out), media: map[int]softphone.Media{}}
+	h := &holder{out: json.NewEncoder(out), media: map[int]softphone.Media{}, setup: make(chan struct{}, atOnce), over: make(chan struct{})}
 	lines := bufio.NewReader(in)
 	if err := json.NewDecoder(lines).Decode(&h.order); err != nil {
 		return fmt.Errorf("what to do is not to be read: %w", err)
@@ -117,7 +119,7 @@ func hold(in io.Reader, out io.Writer) error {
 		switch line {
 		case "\n": // after the order
 		case doCall + "\n":
-			err = h.call()
+			h.watching.Go(h.call)
 		case doMeasure + "\n":
 			err = h.measure()
 		case doReport + "\n":
@@ -214,6 +216,7 @@ func (h *holder) watch(i int, p *softphone.Phone) {
 		case softphone.RegistrationLost:
 			h.trouble("an account is not registered: " + ev.Why)
 		case softphone.Talking:
+			<-h.setup
 			h.count(&h.talking, h.Calls, isTalking)
 		case softphone.Media:
 			h.mu.Lock()
@@ -247,26 +250,31 @@ func (h *holder) trouble(text string) {
 	}
 }
 
-// stagger is the time between the beginnings of two calls.
-const stagger = 50 * time.Millisecond
+// atOnce is how many calls are being set up at any time. The far end is one phone: of
+// more than 32 unanswered calls it would not be told.
+const atOnce = 8
 
 // call has the first accounts call, one each.
-func (h *holder) call() error {
+func (h *holder) call() {
 	for _, p := range h.phones[:h.Calls] {
-		if _, err := p.Call(h.Target); err != nil {
-			return err
+		select {
+		case h.setup <- struct{}{}:
+		case <-h.over:
+			return
 		}
-		time.Sleep(stagger)
+		if _, err := p.Call(h.Target); err != nil {
+			h.trouble("a call did not begin: " + err.Error())
+		}
 	}
-	return nil
 }
 
 // measure begins the measurement.
 func (h *holder) measure() (err error) {
-	if h.Profiles != "" {
-		if err := record(h.Profiles); err != nil {
-			return err
-		}
+	if err := record(h.Profile, pprof.StartCPUProfile); err != nil {
+		return err
+	}
+	if err := record(h.Trace, trace.Start); err != nil {
+		return err
 	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
@@ -278,20 +286,16 @@ func (h *holder) measure() (err error) {
 	return nil
 }
 
-// record notes where time goes, until the process ends or report is called.
-func record(folder string) error {
-	cpu, err := os.Create(filepath.Join(folder, "cpu.pprof"))
+// record has something written to a file, if that is named, until report.
+func record(file string, start func(io.Writer) error) error {
+	if file == "" {
+		return nil
+	}
+	f, err := os.Create(file)
 	if err != nil {
 		return err
 	}
-	if err := pprof.StartCPUProfile(cpu); err != nil {
-		return err
-	}
-	events, err := os.Create(filepath.Join(folder, "events.trace"))
-	if err != nil {
-		return err
-	}
-	return trace.Start(events)
+	return start(f)
 }
 
 // report tells the figures.
@@ -328,6 +332,7 @@ func (h *holder) leave() error {
 	h.mu.Lock()
 	h.leaving = true
 	h.mu.Unlock()
+	close(h.over)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	var closing sync.WaitGroup

@@ -1,7 +1,7 @@
 // Load measures one headless Karat with many accounts and many calls: whether its
 // voice leaves in time.
 //
-//	go run ./contrib/load [-accounts 200] [-calls 50] [-for 60s] [-cores 2] [-profiles DIR]
+//	go run ./contrib/load [-accounts 200] [-calls 50] [-for 60s] [-cores 2] [-profile FILE] [-trace FILE]
 //
 // It exits 0 if at most one packet in a thousand was late. How it measures, and what
 // it does not say, is in README.md.
@@ -23,7 +23,8 @@ import (
 type options struct {
 	accounts, calls, cores int
 	length                 time.Duration
-	profiles               string
+	profile, trace         string
+	meanwhile              func(pid int) // what a test does to Karat while it is measured
 }
 
 // limit is the share of packets that may be late.
@@ -56,7 +57,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	f.IntVar(&o.calls, "calls", 50, "how many calls there are at once")
 	f.IntVar(&o.cores, "cores", 2, "how many processors Karat may use")
 	f.DurationVar(&o.length, "for", time.Minute, "how long is measured, with all calls up")
-	f.StringVar(&o.profiles, "profiles", "", "a folder for a processor profile and an execution trace; they cost time themselves")
+	f.StringVar(&o.profile, "profile", "", "a file for a profile of Karat's processor time")
+	f.StringVar(&o.trace, "trace", "", "a file for an execution trace of Karat, which itself costs time")
 	if err := f.Parse(args); err != nil {
 		return err
 	}

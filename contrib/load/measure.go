@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"sync"
 	"time"
 
 	"karat/internal/secret"
@@ -65,7 +66,7 @@ type stage struct {
 func newStage(ctx context.Context, o options, home string) (*stage, error) {
 	s := &stage{options: o, serving: make(chan error, 1), password: rand.Text()}
 	users := map[string]secret.Bytes{"far": secret.Copy([]byte(s.password))}
-	s.order = order{Home: home, Calls: o.calls, Target: "sip:far@" + domain, Profiles: o.profiles}
+	s.order = order{Home: home, Calls: o.calls, Target: "sip:far@" + domain, Profile: o.profile, Trace: o.trace}
 	for i := range o.accounts {
 		u := user{fmt.Sprintf("sip:user%d@%s", i, domain), rand.Text()}
 		users[fmt.Sprintf("user%d", i)] = secret.Copy([]byte(u.Password))
@@ -235,7 +236,13 @@ func (m *measured) play(ctx context.Context, s *stage, k *karat, began time.Time
 	}
 	from := time.Now()
 	own, machine := load()
-	if err := pause(ctx, m.length); err != nil {
+	var ours sync.WaitGroup
+	if m.meanwhile != nil {
+		ours.Go(func() { m.meanwhile(k.cmd.Process.Pid) })
+	}
+	err := pause(ctx, m.length)
+	ours.Wait()
+	if err != nil {
 		return err
 	}
 	to := time.Now()
