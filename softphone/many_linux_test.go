@@ -33,11 +33,10 @@ func holds(t *testing.T) held {
 func TestManyCalls(t *testing.T) {
 	const (
 		warmUp = 10
-		// What pools and maps may have grown by, and what the provider and the network
-		// of these tests remember of each call (nonces and flows, 1.5 kB). A goroutine
-		// or a buffer of sound is more.
+		// What pools and maps may have grown by, once, and in so many calls that it
+		// would not show: less than an address for each. 3,000 calls left 36 kB, all told.
 		grown    = 100_000
-		recalled = 2_500
+		recalled = 25
 		// A few goroutines live for a moment, such as those of a keep-alive.
 		momentary = 5
 	)
