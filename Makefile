@@ -9,7 +9,7 @@ RACY := ./internal/... ./sip/... ./media/... ./softphone/... ./cmd/...
 
 export GO FUZZTIME
 
-.PHONY: help setup build demo run test race explore fuzz bench bench-voice lint interop interop-full check
+.PHONY: help setup build demo run test race explore fuzz bench bench-voice bench-load lint interop interop-full check
 .DEFAULT_GOAL := help
 
 help:
@@ -49,6 +49,9 @@ bench: setup ## benchmarks, then the figures of whole calls
 
 bench-voice: setup ## how calls sound, how late and at what cost, beside other phones
 	$(GO) run ./contrib/voicebench
+
+bench-load: setup ## whether the voice leaves in time with 200 accounts and 50 calls
+	$(GO) run ./contrib/load
 
 lint: setup ## format, vet, static analysis, dead code
 	tools/lint.sh
