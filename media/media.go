@@ -33,7 +33,9 @@ type Config struct {
 	// Profile is the size and the pace of what is sent, for the whole call; nil:
 	// profile.Standard.
 	Profile *profile.Profile
-	Logger  *slog.Logger
+	// Effort is shared with the other streams of the process; nil: there are none.
+	Effort *Effort
+	Logger *slog.Logger
 	// Verdict, when set, hears of every RTP-class datagram whether it
 	// authenticated. The demo's tap uses it. b is valid during the call.
 	Verdict func(b []byte, authenticated bool)

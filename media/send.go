@@ -41,6 +41,7 @@ type sender struct {
 	between atomic.Bool   // the peer is a Karat too
 	asked   atomic.Uint32 // the profile.Care that the peer wants
 	asks    atomic.Uint32 // and that we want of it
+	effort  *Effort
 
 	// The sender's goroutine alone uses these.
 	encoder *codec.Encoder
@@ -49,6 +50,7 @@ type sender struct {
 	phone   *telephoneEncoder // nil: Opus so far
 	next    encoded
 	shape   shape // of what the encoder makes
+	hurried bool  // the encoder takes less trouble
 	spoken  bool  // the encoder heard the microphone since its last reset
 
 	mu      sync.Mutex // guards what follows; held while a packet leaves
@@ -262,6 +264,8 @@ func (s *Stream) microphone() {
 // sender sends on ticks of its own, absolute ones. A little before each it encodes
 // what was captured by then.
 func (s *Stream) sender() {
+	s.out.effort.join()
+	defer s.out.effort.leave()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
@@ -465,9 +469,16 @@ func (o *sender) encode(dst []byte, frame []int16) error {
 	return o.encoder.Encode(dst, frame)
 }
 
-// reshape turns to the shape that was agreed on and the peer asks for, and has the encoder forget
-// what was said when the microphone was closed.
+// reshape turns to the shape that was agreed on and the peer asks for, and to the
+// trouble that there is time for, and has the encoder forget what was said when the
+// microphone was closed.
 func (o *sender) reshape(muted bool, c Codec) error {
+	if crowded := o.effort.crowded(); crowded != o.hurried {
+		if err := o.encoder.Hurry(crowded); err != nil {
+			return err
+		}
+		o.hurried = crowded
+	}
 	if want := o.wanted(c); want != o.shape {
 		if err := o.setShape(want); err != nil {
 			return err

@@ -80,6 +80,10 @@ func New(cfg Config) (*Stream, error) {
 	if cfg.Profile == nil {
 		s.cfg.Profile = &profile.Standard
 	}
+	if cfg.Effort == nil {
+		s.cfg.Effort = new(Effort)
+	}
+	s.out.effort = s.cfg.Effort
 	if err := s.out.init(s.cfg.Profile, roomTone{random: mathrand.NewChaCha8(seed)}); err != nil {
 		return nil, err
 	}

@@ -64,7 +64,7 @@ func (c *call) openMedia(local netip.Addr, force bool) error {
 	}
 	c.ssrc = randomSSRC()
 	c.stream, err = media.New(media.Config{
-		Path: p, Device: dev, SSRC: c.ssrc, Profile: c.phone.packing, Logger: c.log, Verdict: c.phone.cfg.Verdict,
+		Path: p, Device: dev, SSRC: c.ssrc, Profile: c.phone.packing, Effort: c.phone.cfg.Effort, Logger: c.log, Verdict: c.phone.cfg.Verdict,
 	})
 	if err != nil {
 		dev.Close()

@@ -45,6 +45,9 @@ type Config struct {
 	DigitsInSignalling bool
 	// Anonymous: our calls do not say who calls, whatever the account's setting.
 	Anonymous bool
+	// Effort is shared by the phones of one process, so that the voice of many calls
+	// leaves in time; nil: this is the only one.
+	Effort *media.Effort
 	// Profile is how the voice is packed: standard, thin or onion; empty: standard.
 	Profile string
 	// Echo sends back what is heard, instead of a microphone.
@@ -122,6 +125,9 @@ func New(cfg Config) (*Phone, error) {
 	}
 	if cfg.OpenPath == nil {
 		cfg.OpenPath = openUDP
+	}
+	if cfg.Effort == nil {
+		cfg.Effort = new(media.Effort)
 	}
 	p := &Phone{
 		cfg:    cfg,

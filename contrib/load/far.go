@@ -25,7 +25,7 @@ import (
 	"karat/zrtp"
 )
 
-// far is the other end of all calls: one account that answers everybody. It agrees on
+// far is the other end of some calls: an account that answers everybody. It agrees on
 // keys as a Karat does and speaks as one, but what it says was encoded beforehand, and
 // what it hears is only kept, with the time at which it came.
 type far struct {
@@ -52,7 +52,7 @@ type farCall struct {
 
 	mu    sync.Mutex // guards: keys, kept, heard
 	keys  zrtp.Keys
-	kept  []byte     // what was heard, one datagram after the other
+	kept  []byte // what was heard, one datagram after the other
 	heard []datagram
 }
 
@@ -65,11 +65,7 @@ type datagram struct {
 	from int
 }
 
-func newFar(account *sip.Account, local netip.Addr) (*far, error) {
-	says, err := sayings()
-	if err != nil {
-		return nil, err
-	}
+func newFar(account *sip.Account, local netip.Addr, says [][]byte) (*far, error) {
 	agent, err := sip.NewAgent(sip.Config{Account: account})
 	if err != nil {
 		return nil, err

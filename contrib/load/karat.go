@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"karat/internal/secret"
+	"karat/media"
 	"karat/media/device"
 	"karat/softphone"
 	"karat/softphone/netwatch"
@@ -31,7 +32,7 @@ type order struct {
 	CA              []byte
 	Accounts        []user
 	Calls           int
-	Target          string
+	Targets         []string
 	Profile, Trace  string // files for a profile and an execution trace; empty: none is made
 }
 
@@ -140,7 +141,7 @@ func (h *holder) tell(n news) {
 }
 
 // start opens the store, and registers all accounts. They share what can be shared:
-// the process, the store, and the ear at the network.
+// the process, the store, the ear at the network, and the effort of encoding.
 func (h *holder) start() (err error) {
 	if h.says, err = voice(speech.Alice); err != nil {
 		return err
@@ -150,7 +151,7 @@ func (h *holder) start() (err error) {
 		return err
 	}
 	h.heard = make([]atomic.Int64, len(h.Accounts))
-	watch := shared(len(h.Accounts))
+	watch, effort := shared(len(h.Accounts)), new(media.Effort)
 	for i, u := range h.Accounts {
 		err := h.store.SetAccount(store.Account{AOR: u.AOR, Registrar: h.Registrar, CA: h.CA, Password: secret.Copy([]byte(u.Password))})
 		if err != nil {
@@ -159,8 +160,8 @@ func (h *holder) start() (err error) {
 		p, err := softphone.New(softphone.Config{
 			Store: h.store, Account: u.AOR, Microphone: "null", Speaker: "null",
 			OpenDevice: func() (device.Device, error) { return h.device(i) },
-			Watch:      watch(i),
-			Logger:     slog.New(slog.DiscardHandler),
+			Watch:      watch(i), Effort: effort,
+			Logger: slog.New(slog.DiscardHandler),
 		})
 		if err != nil {
 			return err
@@ -250,19 +251,18 @@ func (h *holder) trouble(text string) {
 	}
 }
 
-// atOnce is how many calls are being set up at any time. The far end is one phone: of
-// more than 32 unanswered calls it would not be told.
+// atOnce is how many calls are being set up at any time.
 const atOnce = 8
 
 // call has the first accounts call, one each.
 func (h *holder) call() {
-	for _, p := range h.phones[:h.Calls] {
+	for i, p := range h.phones[:h.Calls] {
 		select {
 		case h.setup <- struct{}{}:
 		case <-h.over:
 			return
 		}
-		if _, err := p.Call(h.Target); err != nil {
+		if _, err := p.Call(h.Targets[i/callsEach]); err != nil {
 			h.trouble("a call did not begin: " + err.Error())
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -58,15 +59,24 @@ type stage struct {
 	options
 	server   *registrar.Server
 	serving  chan error
-	far      *far
+	far      []*far
 	order    order
 	password string
 }
 
+// callsEach is how many calls one far end takes: the phone's signalling does not tell
+// its owner of more than 32.
+const callsEach = 25
+
 func newStage(ctx context.Context, o options, home string) (*stage, error) {
 	s := &stage{options: o, serving: make(chan error, 1), password: rand.Text()}
-	users := map[string]secret.Bytes{"far": secret.Copy([]byte(s.password))}
-	s.order = order{Home: home, Calls: o.calls, Target: "sip:far@" + domain, Profile: o.profile, Trace: o.trace}
+	users := map[string]secret.Bytes{}
+	s.order = order{Home: home, Calls: o.calls, Profile: o.profile, Trace: o.trace}
+	for i := range (o.calls + callsEach - 1) / callsEach {
+		name := fmt.Sprintf("far%d", i)
+		users[name] = secret.Copy([]byte(s.password))
+		s.order.Targets = append(s.order.Targets, "sip:"+name+"@"+domain)
+	}
 	for i := range o.accounts {
 		u := user{fmt.Sprintf("sip:user%d@%s", i, domain), rand.Text()}
 		users[fmt.Sprintf("user%d", i)] = secret.Copy([]byte(u.Password))
@@ -87,23 +97,57 @@ func newStage(ctx context.Context, o options, home string) (*stage, error) {
 	s.server = registrar.New(registrar.Config{Domain: domain, Users: users, TLS: &tls.Config{Certificates: []tls.Certificate{certificate}}})
 	go func() { s.serving <- s.server.ServeTLS(l) }()
 	s.order.Registrar, s.order.CA = "sip:"+l.Addr().String()+";transport=tls", authority.PEM()
-	s.far, err = newFar(&sip.Account{
-		AOR: s.order.Target, Registrar: s.order.Registrar, Roots: authority.Pool(), Password: users["far"],
-	}, netip.MustParseAddr(loopback))
-	if err == nil {
-		err = s.far.start(ctx)
-	}
-	if err != nil {
+	if err := s.startFar(ctx, authority.Pool()); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
 
+func (s *stage) startFar(ctx context.Context, roots *x509.CertPool) error {
+	says, err := sayings()
+	if err != nil {
+		return err
+	}
+	for _, aor := range s.order.Targets {
+		f, err := newFar(&sip.Account{
+			AOR: aor, Registrar: s.order.Registrar, Roots: roots, Password: secret.Copy([]byte(s.password)),
+		}, netip.MustParseAddr(loopback), says)
+		if err != nil {
+			return err
+		}
+		s.far = append(s.far, f)
+		if err := f.start(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s *stage) close() error {
-	if s.far != nil {
-		s.far.close()
+	for _, f := range s.far {
+		f.close()
 	}
 	return errors.Join(s.server.Close(), <-s.serving)
+}
+
+// err is the first thing that went wrong at a far end.
+func (s *stage) err() error {
+	for _, f := range s.far {
+		if err := f.err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// calls are those of all far ends.
+func (s *stage) calls() (all []*farCall) {
+	for _, f := range s.far {
+		f.mu.Lock()
+		all = append(all, f.calls...)
+		f.mu.Unlock()
+	}
+	return all
 }
 
 // karat is the measured process, seen from outside.
@@ -222,7 +266,7 @@ func (m *measured) play(ctx context.Context, s *stage, k *karat, began time.Time
 		return err
 	}
 	if _, err := k.await(ctx, isTalking, callTime); err != nil {
-		return errors.Join(err, s.far.err())
+		return errors.Join(err, s.err())
 	}
 	m.called = time.Since(calling)
 	if err := pause(ctx, settle); err != nil {
@@ -260,7 +304,7 @@ func (m *measured) play(ctx context.Context, s *stage, k *karat, began time.Time
 	if err := pause(ctx, drain); err != nil {
 		return err
 	}
-	return errors.Join(m.judge(s, from, to), s.far.err())
+	return errors.Join(m.judge(s, from, to), s.err())
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -274,12 +318,11 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // judge looks at what the far ends heard.
 func (m *measured) judge(s *stage, from, to time.Time) error {
-	s.far.mu.Lock()
-	defer s.far.mu.Unlock()
-	if len(s.far.calls) != m.calls {
-		return fmt.Errorf("there were %d calls at the far end, %d were wanted", len(s.far.calls), m.calls)
+	calls := s.calls()
+	if len(calls) != m.calls {
+		return fmt.Errorf("there were %d calls at the far ends, %d were wanted", len(calls), m.calls)
 	}
-	for i, c := range s.far.calls {
+	for i, c := range calls {
 		packets, said, err := c.packets()
 		if err != nil {
 			return err
