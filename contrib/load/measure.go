@@ -60,6 +60,7 @@ type stage struct {
 	server   *registrar.Server
 	serving  chan error
 	far      []*far
+	chorus   *chorus
 	order    order
 	password string
 }
@@ -103,15 +104,14 @@ func newStage(ctx context.Context, o options, home string) (*stage, error) {
 	return s, nil
 }
 
-func (s *stage) startFar(ctx context.Context, roots *x509.CertPool) error {
-	says, err := sayings()
-	if err != nil {
+func (s *stage) startFar(ctx context.Context, roots *x509.CertPool) (err error) {
+	if s.chorus, err = newChorus(); err != nil {
 		return err
 	}
 	for _, aor := range s.order.Targets {
 		f, err := newFar(&sip.Account{
 			AOR: aor, Registrar: s.order.Registrar, Roots: roots, Password: secret.Copy([]byte(s.password)),
-		}, netip.MustParseAddr(loopback), says)
+		}, netip.MustParseAddr(loopback), s.chorus)
 		if err != nil {
 			return err
 		}
@@ -127,6 +127,9 @@ func (s *stage) close() error {
 	for _, f := range s.far {
 		f.close()
 	}
+	if s.chorus != nil {
+		s.chorus.close()
+	}
 	return errors.Join(s.server.Close(), <-s.serving)
 }
 
@@ -137,17 +140,7 @@ func (s *stage) err() error {
 			return err
 		}
 	}
-	return nil
-}
-
-// calls are those of all far ends.
-func (s *stage) calls() (all []*farCall) {
-	for _, f := range s.far {
-		f.mu.Lock()
-		all = append(all, f.calls...)
-		f.mu.Unlock()
-	}
-	return all
+	return s.chorus.err()
 }
 
 // karat is the measured process, seen from outside.
@@ -318,7 +311,10 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // judge looks at what the far ends heard.
 func (m *measured) judge(s *stage, from, to time.Time) error {
-	calls := s.calls()
+	calls, err := s.chorus.all()
+	if err != nil {
+		return err
+	}
 	if len(calls) != m.calls {
 		return fmt.Errorf("there were %d calls at the far ends, %d were wanted", len(calls), m.calls)
 	}

@@ -2,8 +2,8 @@ package main
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"time"
 
@@ -12,53 +12,61 @@ import (
 
 // socket is one call's at the far end. The kernel says when each datagram came: over
 // loopback that is within the sender's own system call, so that it does not matter
-// when this process gets to read it.
+// when this process gets to read it. It is not the runtime's: that would wake up for
+// each datagram, and take the processors from Karat.
 type socket struct {
-	conn *net.UDPConn
-	oob  [128]byte
+	fd    int
+	local netip.AddrPort
+	peer  unix.SockaddrInet4
+	oob   [128]byte
 }
 
-// socketBuffer holds what comes in ten seconds of a call.
+// socketBuffer holds what comes in some seconds of a call.
 const socketBuffer = 1 << 20
 
 func openSocket(local netip.Addr) (*socket, error) {
-	conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(local, 0)))
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}
-	_ = conn.SetReadBuffer(socketBuffer) // what is lost shows in the numbers
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return nil, err
+	s := &socket{fd: fd}
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, socketBuffer) // what is lost shows in the numbers
+	err = errors.Join(
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1),
+		unix.Bind(fd, &unix.SockaddrInet4{Addr: local.As4()}))
+	name, unnamed := unix.Getsockname(fd)
+	bound, ok := name.(*unix.SockaddrInet4)
+	if err = errors.Join(err, unnamed); err != nil || !ok {
+		s.close()
+		return nil, fmt.Errorf("open a socket: %w", err)
 	}
-	var refused error
-	err = raw.Control(func(fd uintptr) {
-		refused = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
-	})
-	if err != nil || refused != nil {
-		conn.Close()
-		return nil, fmt.Errorf("the kernel does not tell when packets come: %w %w", err, refused)
-	}
-	return &socket{conn: conn}, nil
+	s.local = netip.AddrPortFrom(local, uint16(bound.Port))
+	return s, nil
 }
 
-func (s *socket) local() netip.AddrPort { return s.conn.LocalAddr().(*net.UDPAddr).AddrPort() }
+func (s *socket) close() { _ = unix.Close(s.fd) } // nothing is written behind it
 
-// read waits for a datagram until a time (zero: for ever) and tells when the kernel
-// had it.
-func (s *socket) read(b []byte, until time.Time) (n int, at int64, err error) {
-	if err := s.conn.SetReadDeadline(until); err != nil {
-		return 0, 0, err
+// connect says where write sends to.
+func (s *socket) connect(to netip.AddrPort) {
+	s.peer = unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().Unmap().As4()}
+}
+
+func (s *socket) write(b []byte) error { return unix.Sendto(s.fd, b, 0, &s.peer) }
+
+// read returns a datagram that has come and when the kernel had it, and false if there
+// is none.
+func (s *socket) read(b []byte) (n int, at int64, ok bool, err error) {
+	n, oobn, _, _, err := unix.Recvmsg(s.fd, b, s.oob[:], 0)
+	switch {
+	case errors.Is(err, unix.EAGAIN):
+		return 0, 0, false, nil
+	case err != nil:
+		return 0, 0, false, err
 	}
-	n, oobn, _, _, err := s.conn.ReadMsgUDPAddrPort(b, s.oob[:])
-	if err != nil {
-		return 0, 0, err
+	if at, ok = stamp(s.oob[:oobn]); !ok {
+		return 0, 0, false, errors.New("the kernel does not tell when packets come")
 	}
-	at, ok := stamp(s.oob[:oobn])
-	if !ok {
-		return 0, 0, fmt.Errorf("the kernel did not tell when a packet came")
-	}
-	return n, at, nil
+	return n, at, true, nil
 }
 
 // stamp reads the time out of what came beside a datagram: struct cmsghdr, then
