@@ -2,24 +2,57 @@ package media
 
 import (
 	"runtime"
-	"sync/atomic"
+	"sync"
 )
 
-// eachProcessor is how many calls there may be for each processor before their
-// encoders take less trouble: they take a quarter of it, and each voice leaves in
-// time beside other programs.
-const eachProcessor = 8
+const (
+	// eachProcessor is how many calls there may be for each processor before their
+	// encoders take less trouble: they take a quarter of it, and each voice leaves in
+	// time beside other programs.
+	eachProcessor = 8
+	// widened is how many goroutines run at once for each processor, when there are
+	// more calls: the runtime counts one that is inside libopus, or that the system
+	// has set aside, and what waits behind it is late while a processor is idle.
+	widened = 4
+)
 
 // Effort is what the encoders of several streams take together. From some number of
 // calls on they do with half the time, and sound a little worse: a packet that is late
-// is a gap for who listens, and tells who watches how long its encoding took. The
-// zero value is ready.
-type Effort struct{ senders atomic.Int64 }
+// is a gap for who listens, and tells who watches how long its encoding took. Then
+// the whole process is given more threads, too (GOMAXPROCS), until the calls are
+// fewer. The zero value is ready.
+type Effort struct {
+	mu      sync.Mutex // guards: senders, narrow
+	senders int
+	narrow  int // GOMAXPROCS as it was before; 0: as it is
+}
 
-func (e *Effort) join()  { e.senders.Add(1) }
-func (e *Effort) leave() { e.senders.Add(-1) }
+func (e *Effort) join() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.senders++
+	if e.over() && e.narrow == 0 {
+		e.narrow = runtime.GOMAXPROCS(0)
+		runtime.GOMAXPROCS(max(e.narrow, widened*runtime.NumCPU()))
+	}
+}
+
+func (e *Effort) leave() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.senders--
+	if !e.over() && e.narrow != 0 {
+		runtime.GOMAXPROCS(e.narrow)
+		e.narrow = 0
+	}
+}
 
 // crowded tells whether there are more calls than can be encoded at leisure.
 func (e *Effort) crowded() bool {
-	return e.senders.Load() > eachProcessor*int64(runtime.NumCPU())
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.over()
 }
+
+// over is crowded. The caller holds mu.
+func (e *Effort) over() bool { return e.senders > eachProcessor*runtime.NumCPU() }

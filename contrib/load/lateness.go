@@ -85,13 +85,15 @@ type lateness struct {
 	due   int // ticks in the time of the measurement
 	late  int // of them: packets that left too late, and those that never left
 	never int // of the late: those that never left
+	but   int // late, had the machine not held up who waited for the processor
 	lost  int // packets that left, by their numbers, and were not seen: the measurement's fault
 	by    []time.Duration
 	worst time.Duration
 }
 
-// judge compares the packets of a stream with its ticks in [from, to).
-func judge(packets []arrival, from, to int64) (lateness, error) {
+// judge compares the packets of a stream with its ticks in [from, to), on a machine
+// that stood still at times.
+func judge(packets []arrival, from, to int64, still *stalls) (lateness, error) {
 	line, err := fit(packets)
 	if err != nil {
 		return lateness{}, err
@@ -114,6 +116,7 @@ func judge(packets []arrival, from, to int64) (lateness, error) {
 		if !left {
 			l.never++
 			l.late++
+			l.but++
 			continue
 		}
 		by := time.Duration(float64(at) - due)
@@ -121,6 +124,9 @@ func judge(packets []arrival, from, to int64) (lateness, error) {
 		l.worst = max(l.worst, by)
 		if by > lateAfter {
 			l.late++
+			if by-time.Duration(still.within(int64(due), at)) > lateAfter {
+				l.but++
+			}
 		}
 	}
 	return l, nil
@@ -138,7 +144,7 @@ func lost(packets []arrival) (n int) {
 
 // add joins what was found of two streams.
 func (l *lateness) add(o lateness) {
-	l.due, l.late, l.never, l.lost = l.due+o.due, l.late+o.late, l.never+o.never, l.lost+o.lost
+	l.due, l.late, l.but, l.never, l.lost = l.due+o.due, l.late+o.late, l.but+o.but, l.never+o.never, l.lost+o.lost
 	l.by = append(l.by, o.by...)
 	l.worst = max(l.worst, o.worst)
 }
@@ -150,6 +156,9 @@ func (l *lateness) share() float64 {
 	}
 	return float64(l.late) / float64(l.due)
 }
+
+// shareBut is the share that would have been late on a machine that never stood still.
+func (l *lateness) shareBut() float64 { return float64(l.but) / float64(max(l.due, 1)) }
 
 // quantile of how late the packets were that left.
 func (l *lateness) quantile(q float64) time.Duration {

@@ -71,7 +71,7 @@ func TestLateness(t *testing.T) {
 	} {
 		for _, ppm := range []float64{-50, 0, 13, 50} {
 			packets := made(ppm, c.held)
-			l, err := judge(packets, int64(1e18), wholeMinute)
+			l, err := judge(packets, int64(1e18), wholeMinute, &stalls{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -90,13 +90,36 @@ func TestLateness(t *testing.T) {
 func TestLostByUs(t *testing.T) {
 	packets := made(20, func(int64) time.Duration { return 0 })
 	packets = append(packets[:100:100], packets[103:]...)
-	if l, err := judge(packets, int64(1e18), wholeMinute); err != nil || l.lost != 3 {
+	if l, err := judge(packets, int64(1e18), wholeMinute, &stalls{}); err != nil || l.lost != 3 {
 		t.Errorf("%d packets were not seen, want 3 (%v)", l.lost, err)
 	}
 }
 
 func TestTooFewPackets(t *testing.T) {
-	if _, err := judge(made(0, func(int64) time.Duration { return 0 })[:5], int64(1e18), wholeMinute); err == nil {
+	if _, err := judge(made(0, func(int64) time.Duration { return 0 })[:5], int64(1e18), wholeMinute, &stalls{}); err == nil {
 		t.Error("the clock of five packets was told")
+	}
+}
+
+// A packet that is late because the machine stood still counts, and is told apart from
+// one that is late while it did not.
+func TestMachineStoodStill(t *testing.T) {
+	packets := made(0, func(tick int64) time.Duration {
+		switch tick {
+		case 1000, 2000:
+			return 12 * time.Millisecond
+		}
+		return 0
+	})
+	due := int64(1e18) + int64(1000*period)
+	still := stalls{All: []stall{
+		{due + int64(4*time.Millisecond), due + int64(9*time.Millisecond)},
+		{due + int64(time.Millisecond), due + int64(6*time.Millisecond)}, // another processor
+		{due + int64(time.Second), due + int64(time.Second+10*time.Millisecond)},
+	}}
+	still.merge()
+	l, err := judge(packets, int64(1e18), wholeMinute, &still)
+	if err != nil || l.late != 2 || l.but != 1 {
+		t.Errorf("%v (%v): %d for another reason than the machine, want 2 late and 1 of them so", &l, err, l.but)
 	}
 }

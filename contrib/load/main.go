@@ -34,8 +34,8 @@ const limit = 0.001
 const childArgument = "-karat"
 
 func main() {
-	if len(os.Args) == 2 && os.Args[1] == childArgument {
-		if err := hold(os.Stdin, os.Stdout); err != nil {
+	if as := child(os.Args); as != nil {
+		if err := as(os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, "load: error:", err)
 			os.Exit(1)
 		}
@@ -48,6 +48,19 @@ func main() {
 		fmt.Fprintln(os.Stderr, "load: error:", err)
 		os.Exit(1)
 	}
+}
+
+// child is what this program is to be besides the one that measures; nil: nothing.
+func child(args []string) func(io.Reader, io.Writer) error {
+	switch {
+	case len(args) != 2:
+		return nil
+	case args[1] == childArgument:
+		return hold
+	case args[1] == controlArgument:
+		return watchMachine
+	}
+	return nil
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {

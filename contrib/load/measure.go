@@ -46,11 +46,12 @@ type measured struct {
 	registered time.Duration // what registering all accounts took
 	called     time.Duration // and setting up all calls
 	lateness   lateness      // of all calls together, while all were up
+	machine    stalls
 	setup      lateness      // of the same while they were being set up
 	took       time.Duration // the measurement
 	karat      figures
 	own        time.Duration // processor time of the far ends and the provider meanwhile
-	machine    time.Duration // and of everything on the machine
+	everything time.Duration // and of everything on the machine
 	faults     []error
 }
 
@@ -238,66 +239,74 @@ func measure(ctx context.Context, o options) (m *measured, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
+	m = &measured{options: o}
 	began := time.Now()
 	k, err := startKarat(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	m = &measured{options: o}
-	err = m.play(ctx, s, k, began)
+	var from, to time.Time
+	m.machine, err = controlled(func() (err error) {
+		from, to, err = m.play(ctx, s, k, began)
+		return err
+	})
+	if err == nil {
+		m.machine.merge()
+		err = m.judge(s, from, to)
+	}
 	return m, errors.Join(err, k.end())
 }
 
-// play goes through a run, and has what was heard judged.
-func (m *measured) play(ctx context.Context, s *stage, k *karat, began time.Time) error {
+// play goes through a run, and tells from when to when was measured.
+func (m *measured) play(ctx context.Context, s *stage, k *karat, began time.Time) (from, to time.Time, err error) {
 	if _, err := k.await(ctx, isRegistered, registerTime); err != nil {
-		return err
+		return from, to, err
 	}
 	m.registered = time.Since(began)
 	calling := time.Now()
 	if err := k.ask(doCall); err != nil {
-		return err
+		return from, to, err
 	}
 	if _, err := k.await(ctx, isTalking, callTime); err != nil {
-		return errors.Join(err, s.err())
+		return from, to, errors.Join(err, s.err())
 	}
 	m.called = time.Since(calling)
 	if err := pause(ctx, settle); err != nil {
-		return err
+		return from, to, err
 	}
 	if err := k.ask(doMeasure); err != nil {
-		return err
+		return from, to, err
 	}
 	if _, err := k.await(ctx, isMeasuring, callTime); err != nil {
-		return err
+		return from, to, err
 	}
-	from := time.Now()
+	from = time.Now()
 	own, machine := load()
 	var ours sync.WaitGroup
 	if m.meanwhile != nil {
 		ours.Go(func() { m.meanwhile(k.cmd.Process.Pid) })
 	}
-	err := pause(ctx, m.length)
+	err = pause(ctx, m.length)
 	ours.Wait()
 	if err != nil {
-		return err
+		return from, to, err
 	}
-	to := time.Now()
+	to = time.Now()
 	m.took = to.Sub(from)
 	ownAfter, machineAfter := load()
-	m.own, m.machine = ownAfter-own, machineAfter-machine
+	m.own, m.everything = ownAfter-own, machineAfter-machine
 	if err := k.ask(doReport); err != nil {
-		return err
+		return from, to, err
 	}
 	n, err := k.await(ctx, isReport, callTime)
 	if err != nil {
-		return err
+		return from, to, err
 	}
 	m.karat = *n.Figures
 	if err := pause(ctx, drain); err != nil {
-		return err
+		return from, to, err
 	}
-	return errors.Join(m.judge(s, from, to), s.err())
+	return from, to, s.err()
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -323,12 +332,12 @@ func (m *measured) judge(s *stage, from, to time.Time) error {
 		if err != nil {
 			return err
 		}
-		l, err := judge(packets, from.UnixNano(), to.UnixNano())
+		l, err := judge(packets, from.UnixNano(), to.UnixNano(), &m.machine)
 		if err != nil {
 			return err
 		}
 		m.lateness.add(l)
-		before, err := judge(packets, packets[0].at, from.UnixNano())
+		before, err := judge(packets, packets[0].at, from.UnixNano(), &m.machine)
 		if err != nil {
 			return err
 		}

@@ -15,10 +15,12 @@ func (m *measured) print(w io.Writer) {
 	fmt.Fprintf(w, "registered   all accounts after %v\n", m.registered.Round(time.Millisecond))
 	fmt.Fprintf(w, "called       all calls private and talking after %v\n", m.called.Round(time.Millisecond))
 	fmt.Fprintf(w, "voice        %v\n", &m.lateness)
-	fmt.Fprintf(w, "  before     while calls were set up: %v\n", &m.setup)
+	fmt.Fprintf(w, "  of them    %d late (%s) for another reason than that the machine stood still\n", m.lateness.but, percent(m.lateness.shareBut()))
+	fmt.Fprintf(w, "machine      %v\n", &m.machine)
+	fmt.Fprintf(w, "at first     while calls were set up: %v\n", &m.setup)
 	fmt.Fprintf(w, "heard        %d packets, %d units of 20 ms made up; a voice in %d to %d blocks of a call\n", k.Received, k.Concealed, minimum(k.Voiced), maximum(k.Voiced))
 	fmt.Fprintf(w, "processor    %.2f of one, %.4f a call (Karat alone); garbage collected %d times\n", k.CPU.Seconds()/m.took.Seconds(), k.CPU.Seconds()/m.took.Seconds()/float64(m.calls), k.Collected)
-	fmt.Fprintf(w, "  beside     %.2f of one for the far ends and the provider, %.2f for all else on this machine\n", m.own.Seconds()/m.took.Seconds(), (m.machine-m.own-k.CPU).Seconds()/m.took.Seconds())
+	fmt.Fprintf(w, "  beside     %.2f of one for the far ends and the provider, %.2f for all else on this machine\n", m.own.Seconds()/m.took.Seconds(), (m.everything-m.own-k.CPU).Seconds()/m.took.Seconds())
 	fmt.Fprintf(w, "memory       %.1f MB resident, %.1f MB at most; %.1f MB on the heap after a collection\n", mega(k.Resident), mega(k.Peak), mega(int64(k.Heap)))
 	fmt.Fprintf(w, "threads      %d\n", k.Threads)
 	fmt.Fprintf(w, "goroutines   %d\n%s\n", k.Goroutines, k.Stacks)
@@ -69,7 +71,7 @@ func (m *measured) verdict() error {
 		return err
 	}
 	if s := m.lateness.share(); s > limit {
-		return fmt.Errorf("%s of packets were late, at most %s may be", percent(s), percent(limit))
+		return fmt.Errorf("%s of packets were late, at most %s may be; %s on a machine that does not stand still: run it on one that has nothing else to do", percent(s), percent(limit), percent(m.lateness.shareBut()))
 	}
 	return nil
 }
