@@ -230,7 +230,7 @@ func (f *farCall) listen(now time.Time) error {
 			f.heard = append(f.heard, datagram{at, len(f.kept)})
 			f.kept = append(f.kept, b[:n]...)
 		case path.Unknown, path.STUN, path.DTLS:
-			return errors.New("Karat sent what is neither ZRTP nor voice")
+			return errors.New("what came from Karat is neither ZRTP nor voice")
 		}
 	}
 	return nil

@@ -200,14 +200,14 @@ func (k *karat) await(ctx context.Context, kind string, within time.Duration) (n
 		case n, open := <-k.news:
 			switch {
 			case !open:
-				return n, fmt.Errorf("Karat ended before it was %s", kind)
+				return n, fmt.Errorf("the process of Karat ended before it was %s", kind)
 			case n.Kind == isTrouble:
 				return n, errors.New(n.Text)
 			case n.Kind == kind:
 				return n, nil
 			}
 		case <-timeout.C:
-			return news{}, fmt.Errorf("Karat was not %s within %v", kind, within)
+			return news{}, fmt.Errorf("the process of Karat was not %s within %v", kind, within)
 		case <-ctx.Done():
 			return news{}, context.Cause(ctx)
 		}
@@ -369,7 +369,7 @@ func understood(said [][]byte) error {
 		}
 		n, err := d.Decode(&pcm, payload)
 		if err != nil {
-			return fmt.Errorf("Karat sent what is no voice: %w", err)
+			return fmt.Errorf("what came from Karat is no voice: %w", err)
 		}
 		heard = append(heard, pcm[:n]...)
 	}

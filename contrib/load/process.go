@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -124,8 +125,7 @@ func confine(processors int, f func() error) error {
 	if err := unix.SchedSetaffinity(0, &few); err != nil {
 		return err
 	}
-	defer unix.SchedSetaffinity(0, &all)
-	return f()
+	return errors.Join(f(), unix.SchedSetaffinity(0, &all))
 }
 
 func random32() uint32 {
