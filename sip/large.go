@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -36,17 +37,38 @@ func (a *Agent) tooLarge(w way, req *sip.Request) bool {
 	return !a.dialer.waits.of(place{tcp, w.remote}).failed()
 }
 
-// stream opens a connection to where a UDP flow leads; the flow is a spare one.
-func (a *Agent) stream(ctx context.Context, w way) (way, error) {
+// stream opens a connection to where a UDP flow leads.
+func (a *Agent) stream(ctx context.Context, w way) (*flow, error) {
 	ctx, cancel := context.WithTimeout(ctx, streamTime)
 	defer cancel()
 	f, err := a.dialer.race(ctx, []place{{tcp, w.remote}}, whom{})
 	if err != nil {
-		return way{}, err
+		return nil, err
 	}
-	f.account = w.flow.account
-	f.spare.Store(true)
-	return way{f, w.remote}, a.add(f)
+	f.account, f.others = w.flow.account, w.flow.others
+	return f, a.add(f)
+}
+
+// errLarge: a REGISTER waits for TCP.
+var errLarge = errors.New("sip: the request is too large for a datagram")
+
+// enlist registers: over a flow or, where that is UDP and the request too large for
+// it, over a connection to the same server, which is the account's from then on. By
+// which of the two it is on, also when it failed.
+func (l *line) enlist(ctx context.Context, f *flow, expires time.Duration) (on *flow, granted time.Duration, err error) {
+	granted, err = l.register(ctx, f, expires)
+	if !errors.Is(err, errLarge) {
+		return f, granted, err
+	}
+	next, err := l.agent.stream(ctx, way{f, f.remote})
+	if err != nil { // there is no TCP, as tooLarge knows now
+		granted, err = l.register(ctx, f, expires)
+		return f, granted, err
+	}
+	l.use(next)
+	f.release()
+	granted, err = l.register(ctx, next, expires)
+	return next, granted, err
 }
 
 // grow has a request that is too large for UDP sent by TCP, and the rest of the call
@@ -68,7 +90,12 @@ func (c *Call) grow(req *sip.Request) bool {
 	c.stopSeeking = cancel
 	c.seeking.Go(func() {
 		defer cancel()
-		next, err := c.agent.stream(ctx, w)
+		var next way
+		f, err := c.agent.stream(ctx, w)
+		if err == nil {
+			f.spare.Store(true)
+			next = way{f, w.remote}
+		}
 		if !c.post(func(now time.Time) { c.grown(now, req, next, err) }) && err == nil {
 			next.drop()
 		}

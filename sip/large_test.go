@@ -64,6 +64,70 @@ func TestItem10_LargeRequestsGoByTCP(t *testing.T) {
 	})
 }
 
+// A REGISTER that has become too large for a datagram goes by TCP to the same server,
+// and all that is of the account from then on, its removal too.
+func TestItem10_LargeRegistrationsGoByTCP(t *testing.T) {
+	bubble(t, func(t *testing.T, _ *simnet.Network, ph, us *simnet.Host) {
+		ln, err := ph.Listen(t.Context(), "tcp", peerAddr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, a := newPeer(t, ph), accountAgent(t, us)
+		p.answer(p.wantRequest("REGISTER"), 401, "r", "WWW-Authenticate: "+asks("example.org", longNonce, strong))
+		w := lines{t, ln}.accept()
+		m := w.request("REGISTER")
+		if via, contact := dialog.Value(m, "Via"), dialog.Value(m, "Contact"); !strings.HasPrefix(via, "SIP/2.0/TCP "+nobody+";branch=") || !strings.HasSuffix(contact, ";transport=tcp>") {
+			t.Errorf("got\n%s", m)
+		}
+		if len(m.String()) <= maxDatagram || parameter(dialog.Value(m, "Authorization"), "nonce") != longNonce {
+			t.Errorf("got\n%s", m)
+		}
+		w.respond(m, "SIP/2.0 200 OK", "r", "Contact: "+dialog.Value(m, "Contact")+";expires=600")
+		wantRegistered(t, a)
+		if _, err := a.Invite(t.Context(), "sip:bob@example.org", offer); err != nil {
+			t.Fatal(err)
+		}
+		if via := dialog.Value(w.request("INVITE"), "Via"); !strings.HasPrefix(via, "SIP/2.0/TCP ") {
+			t.Errorf("a call went by %s", via)
+		}
+		p.wantSilence(time.Second)
+		go a.Close(t.Context())
+		for m = w.request("REGISTER"); dialog.Value(m, "Expires") != "0"; m = w.request("REGISTER") {
+			w.respond(m, "SIP/2.0 200 OK", "r")
+		}
+		w.respond(m, "SIP/2.0 200 OK", "r")
+	})
+}
+
+// Where the server has no TCP, it goes by UDP as large as it is.
+func TestItem10_LargeRegistrationsWithoutTCP(t *testing.T) {
+	bubble(t, func(t *testing.T, _ *simnet.Network, ph, us *simnet.Host) {
+		p, a := newPeer(t, ph), accountAgent(t, us)
+		p.answer(p.wantRequest("REGISTER"), 401, "r", "WWW-Authenticate: "+asks("example.org", longNonce, strong))
+		m := p.wantRequest("REGISTER")
+		if len(m.raw) <= maxDatagram || !strings.HasPrefix(dialog.Value(m, "Via"), "SIP/2.0/UDP ") {
+			t.Errorf("got\n%s", m.raw)
+		}
+		p.answer(m, 200, "r", "Contact: "+dialog.Value(m, "Contact")+";expires=600")
+		wantRegistered(t, a)
+	})
+}
+
+// A server that takes no more registrations over TCP is not asked again over UDP.
+func TestItem10_LargeRegistrationsAreRefusedOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, _ *simnet.Network, ph, us *simnet.Host) {
+		ln, err := ph.Listen(t.Context(), "tcp", peerAddr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, _ := newPeer(t, ph), accountAgent(t, us)
+		p.answer(p.wantRequest("REGISTER"), 401, "r", "WWW-Authenticate: "+asks("example.org", longNonce, strong))
+		w := lines{t, ln}.accept()
+		w.respond(w.request("REGISTER"), "SIP/2.0 503 Later", "r", "Retry-After: 300")
+		p.wantSilence(299 * time.Second)
+	})
+}
+
 // Where there is no TCP, or what asks for it is swallowed, it goes by UDP as large as
 // it is, and the next call waits for nothing.
 func TestItem10_WithoutTCPByUDP(t *testing.T) {

@@ -132,7 +132,7 @@ func (l *line) contact(kind transport) string {
 }
 
 // register sends REGISTER, as often as challenges and 423 make it necessary.
-// An expiry of 0 removes the binding.
+// An expiry of 0 removes the binding. It may have to be done by TCP (errLarge).
 func (l *line) register(ctx context.Context, f *flow, expires time.Duration) (granted time.Duration, err error) {
 	var credentials []dialog.Field
 	tries := dialog.Tries{}
@@ -149,6 +149,9 @@ func (l *line) register(ctx context.Context, f *flow, expires time.Duration) (gr
 					return 0, err
 				}
 			}
+		}
+		if l.agent.tooLarge(way{f, f.remote}, req) {
+			return 0, errLarge
 		}
 		res, err := l.agent.roundTrip(ctx, f, req)
 		if err != nil {
@@ -267,7 +270,7 @@ func (l *line) unregister(ctx context.Context) {
 	if !l.bound || f == nil {
 		return
 	}
-	if _, err := l.register(ctx, f, 0); err != nil {
+	if _, _, err := l.enlist(ctx, f, 0); err != nil {
 		l.agent.log.Info("sip: unregistering failed", "why", err)
 	}
 }

@@ -137,7 +137,8 @@ func (l *line) attempt(ctx context.Context) (time.Duration, error) {
 			l.use(nil)
 			continue
 		}
-		granted, err := l.registerSoon(ctx, f)
+		dialled := f.place()
+		f, granted, err := l.registerSoon(ctx, f)
 		if err == nil {
 			l.bound = true
 			if fresh {
@@ -160,7 +161,7 @@ func (l *line) attempt(ctx context.Context) (time.Duration, error) {
 		}
 		l.use(nil)
 		l.agent.dialer.waits.note(f.place(), again)
-		tried[f.place()] = true
+		tried[f.place()], tried[dialled] = true, true
 		failed = append(failed, err)
 	}
 }
@@ -174,17 +175,17 @@ func (l *line) use(f *flow) {
 
 // registerSoon registers. When the network may have changed the answer has to come
 // soon, or the connection is taken for dead.
-func (l *line) registerSoon(ctx context.Context, f *flow) (time.Duration, error) {
+func (l *line) registerSoon(ctx context.Context, f *flow) (on *flow, granted time.Duration, err error) {
 	if !l.hurry.Swap(false) {
-		return l.register(ctx, f, registerFor)
+		return l.enlist(ctx, f, registerFor)
 	}
 	short, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
-	granted, err := l.register(short, f, registerFor)
+	on, granted, err = l.enlist(short, f, registerFor)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return 0, errBroke
+		return on, 0, errBroke
 	}
-	return granted, err
+	return on, granted, err
 }
 
 // stay waits until it is time to refresh; it returns an error if the flow
