@@ -93,11 +93,11 @@ func attackLinphone(ctx context.Context, b *bench) error {
 		})
 	}
 	playing.Wait()
-	crashes := 0
+	crashes, hangs := 0, 0
 	for _, c := range all {
-		crashes += c.crashes
+		crashes, hangs = crashes+c.crashes, hangs+c.hangs
 	}
-	b.note("%d attacks from the middle, each both ways; Linphone crashed %d times", len(attacks), crashes)
+	b.note("%d attacks from the middle, each both ways; Linphone crashed %d times and hung %d times", len(attacks), crashes, hangs)
 	return errors.Join(append(errs, b.compareOutcomes(attacks, outcomes))...)
 }
 
@@ -139,6 +139,8 @@ func (b *bench) compareOutcomes(attacks []middle.Attack, outcomes []middle.Seen)
 type couple struct {
 	bench        *bench
 	crashes      int
+	hangs        int  // calls that it did not end
+	hanging      bool // now
 	linphone     *lab.Linphone
 	calls, waits *phone.SIP
 	waitsAt      string
@@ -185,22 +187,30 @@ func (c *couple) close() {
 }
 
 // play carries out an attack. Linphone 5.1 crashes now and then (a null pointer in its
-// ZRTP): what came of such a try says nothing, and it is made again.
+// ZRTP), or hangs: what came of such a try says nothing, and it is made again, unless
+// it is what must never be.
 func (c *couple) play(ctx context.Context, d duel) (outcome middle.Outcome, err error) {
 	for range attackTries {
-		if outcome, err = c.attempt(ctx, d); c.linphone.Running() {
+		outcome, err = c.attempt(ctx, d)
+		crashed := !c.linphone.Running()
+		if errors.Is(err, middle.ErrNever) || !crashed && !c.hanging {
 			return outcome, err
 		}
-		c.crashes++
+		if crashed {
+			c.crashes++
+		} else {
+			c.hangs++
+		}
 		if rerr := c.revive(ctx); rerr != nil {
 			return "", rerr
 		}
 	}
-	return "", fmt.Errorf("linphonec has crashed %d times, in the end with: %w", attackTries, err)
+	return "", fmt.Errorf("linphonec has crashed or hung %d times, in the end with: %w", attackTries, err)
 }
 
 // revive starts Linphone again.
 func (c *couple) revive(ctx context.Context) error {
+	c.hanging = false
 	if err := c.linphone.Restart(ctx, c.bench.Lab); err != nil {
 		return err
 	}
@@ -260,12 +270,15 @@ func (c *couple) meet(ctx context.Context, alice *karat.Phone, d duel) (middle.O
 	return outcome, errors.Join(err, jerr)
 }
 
-// hangup ends the call, so that Linphone is free for the next.
+// hangup ends the call, so that Linphone is free for the next. One that does not take
+// notice hangs.
 func (c *couple) hangup(ctx context.Context, call spec.Call, mark lab.CallMark) {
 	call.Hangup()
 	ctx, cancel := context.WithTimeout(ctx, endHeard)
 	defer cancel()
-	_, _ = c.linphone.WaitEnded(ctx, mark) // if it does not, the next call says so
+	if _, err := c.linphone.WaitEnded(ctx, mark); err != nil {
+		c.hanging = true
+	}
 }
 
 // connect makes the call.

@@ -90,8 +90,15 @@ func (l *Lab) StartLinphone(ctx context.Context, c LinphoneConfig) (*Linphone, e
 }
 
 // Restart starts it anew, on the same ports and with the same home, when it has
-// ended by itself.
-func (p *Linphone) Restart(ctx context.Context, l *Lab) error { return p.start(ctx, l) }
+// ended by itself or hangs.
+func (p *Linphone) Restart(ctx context.Context, l *Lab) error {
+	if p.Running() {
+		if err := p.Kill(); err != nil {
+			return err
+		}
+	}
+	return p.start(ctx, l)
+}
 
 func (p *Linphone) start(ctx context.Context, l *Lab) error {
 	if err := p.prepare(l); err != nil {

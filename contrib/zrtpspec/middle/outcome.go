@@ -29,8 +29,15 @@ const (
 	TwoSAS Outcome = "two SAS that differ: who compares them knows"
 )
 
+// ErrNever is what an attack must not come to.
+var ErrNever = errors.New("ends that no outcome names")
+
 // errOneSAS is what M wants.
-var errOneSAS = errors.New("both show one SAS, and M is in the middle")
+var errOneSAS = fmt.Errorf("%w: both show one SAS, and M is in the middle", ErrNever)
+
+// errStuck is not as bad: an end that crashed or hangs, for reasons of its own, looks
+// so.
+var errStuck = errors.New("neither has keys, and neither says so")
 
 // Judge says what an attack came to. What must never be has no outcome: M between
 // two ends that say that they are secure, with one SAS or without an alarm where
@@ -53,8 +60,10 @@ func (x Attack) Judge(a, b Fate) (Outcome, error) {
 		return OneLeft, nil
 	case a.Secure && b.gaveUp() || b.Secure && a.gaveUp():
 		return OneSilent, nil
+	case !a.Secure && !b.Secure:
+		return "", errStuck
 	}
-	return "", fmt.Errorf("ends that no outcome names: A: %v, B: %v", a, b)
+	return "", fmt.Errorf("%w: A: %v, B: %v", ErrNever, a, b)
 }
 
 // SameWords tells whether M has what it wants, if it has keys with both: their

@@ -1,6 +1,7 @@
 package middle_test
 
 import (
+	"errors"
 	"testing"
 
 	"karat/contrib/zrtpspec/middle"
@@ -49,6 +50,9 @@ func TestJudge(t *testing.T) {
 		got, err := c.attack.Judge(c.a, c.b)
 		if got != c.want || (err == nil) != (c.want != "") {
 			t.Errorf("%s: %q, %v; want %q", c.name, got, err, c.want)
+		}
+		if never := errors.Is(err, middle.ErrNever); never != (err != nil && (c.a.Secure || c.b.Secure)) {
+			t.Errorf("%s: %v; what must never be: %t", c.name, err, never)
 		}
 	}
 }
