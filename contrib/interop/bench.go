@@ -135,11 +135,51 @@ func (b *bench) heard(who string, r lab.Recording, err error, other, own string)
 		return nil
 	}
 	err = fmt.Errorf("%s heard the other with %.2f and itself with %.2f in %.1f s; %.2f tells speech from none",
-		who, theirs, mine, float64(len(r.Samples))/float64(r.Rate), correlate.Threshold)
+		who, theirs, mine, r.Seconds(), correlate.Threshold)
 	if theirs >= recognisable && mine < recognisable {
 		return poorlyHeard{err}
 	}
 	return err
+}
+
+// hears checks that a recording holds a speech.
+func (b *bench) hears(who string, r lab.Recording, speech string) error {
+	l, err := likeness(r, speech)
+	if err != nil {
+		return err
+	}
+	b.likeness = append(b.likeness, l)
+	if l >= correlate.Threshold {
+		return nil
+	}
+	err = fmt.Errorf("%s: heard with %.2f in %.1f s; %.2f tells speech from none", who, l, r.Seconds(), correlate.Threshold)
+	if l >= recognisable {
+		return poorlyHeard{err}
+	}
+	return err
+}
+
+// hearsNot checks that a recording does not hold a speech, though it lasts long
+// enough to.
+func (b *bench) hearsNot(who string, r lab.Recording, speech string) error {
+	l, err := likeness(r, speech)
+	if err != nil {
+		return err
+	}
+	if l >= correlate.Threshold {
+		return fmt.Errorf("%s: heard with %.2f what was not to be heard", who, l)
+	}
+	return nil
+}
+
+// atLength is a speech that is said again and again, for so many times, as a file.
+func (b *bench) atLength(speech string, times int) (string, error) {
+	r, err := lab.ReadWAV(speech)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(b.Dir, "long-"+filepath.Base(speech))
+	return path, lab.WriteWAV(path, r.Times(times), 1)
 }
 
 // likeness tells how well a recording holds the speech in a file.

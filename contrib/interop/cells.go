@@ -21,6 +21,8 @@ func cells() []cell {
 	all = append(all, wayCells()...)
 	all = append(all, linphoneCells()...)
 	all = append(all, controlCells()...)
+	all = append(all, transferCells()...)
+	all = append(all, earlyCells()...)
 	all = append(all, refusalCells()...)
 	all = append(all, specCells()...)
 	all = append(all, attackCells()...)

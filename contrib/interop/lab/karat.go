@@ -357,10 +357,28 @@ func (c *KaratCall) LastAssay() (KaratEvent, error) {
 // WaitSecure waits until the call is secure.
 func (c *KaratCall) WaitSecure(ctx context.Context) (Agreed, KaratEvent, error) {
 	e, err := c.WaitEvent(ctx, "secure")
+	return agreed(e), e, err
+}
+
+func agreed(e KaratEvent) Agreed {
 	return Agreed{
 		SAS: e.SAS, Verified: e.Verified, Cipher: e.Cipher, KeyAgreement: e.KeyAgreement,
 		Hash: e.Hash, AuthTag: e.AuthTag, SASType: sasType(e.SAS),
-	}, e, err
+	}
+}
+
+// SecureAgain waits until a call is secure after a mark of its output, such as one
+// that it was sent on to.
+func (c *KaratCall) SecureAgain(ctx context.Context, from Mark) (Agreed, error) {
+	m, err := c.Output.Wait(ctx, from, eventLine("secure"))
+	if err != nil {
+		return Agreed{}, fmt.Errorf("lab: karat: %w: %s", err, c.Tail())
+	}
+	var e KaratEvent
+	if err := json.Unmarshal([]byte(m.Text), &e); err != nil {
+		return Agreed{}, fmt.Errorf("lab: karat: %w", err)
+	}
+	return agreed(e), nil
 }
 
 // sasType tells four characters (B32) from two words (B256).
@@ -369,6 +387,17 @@ func sasType(sas string) string {
 		return "B256"
 	}
 	return "B32"
+}
+
+// HeardSoFar is how many samples its speaker file holds by now: a place in what
+// Heard returns.
+func (c *KaratCall) HeardSoFar() (int, error) {
+	f, err := os.Stat(c.recording)
+	if err != nil {
+		return 0, fmt.Errorf("lab: karat: %w", err)
+	}
+	const header, perSample = 44, 2
+	return max(0, int(f.Size())-header) / perSample, nil
 }
 
 // Heard returns what its speaker file holds, when it has ended.

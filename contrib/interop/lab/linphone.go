@@ -38,6 +38,8 @@ type LinphoneConfig struct {
 	// IP it binds to, if not the Lab's, and what runs it there.
 	IP   string
 	Wrap []string
+	// EarlyMedia: it talks and listens while it rings (183 with SDP).
+	EarlyMedia bool
 	// Sound is its sound card; nil means files.
 	Sound *Sound
 }
@@ -61,7 +63,8 @@ type Linphone struct {
 	RTPPort   int
 	VideoPort int
 	dir       string
-	recording string
+	// recordings are the files of Record, in its order.
+	recordings []string
 }
 
 var (
@@ -185,13 +188,21 @@ func (p *Linphone) Speak(wav string) error { return p.Type("play %s", wav) }
 
 // Record keeps what is heard from now on.
 func (p *Linphone) Record() error {
-	p.recording = filepath.Join(p.dir, fmt.Sprintf("heard-%d.wav", time.Now().UnixNano()))
-	return p.Type("record %s", p.recording)
+	file := filepath.Join(p.dir, fmt.Sprintf("heard-%d.wav", time.Now().UnixNano()))
+	p.recordings = append(p.recordings, file)
+	return p.Type("record %s", file)
 }
 
-// Heard returns what Record kept, when the call has ended.
-func (p *Linphone) Heard() (Recording, error) {
-	r, err := ReadWAV(p.recording)
+// Recordings is how many there are.
+func (p *Linphone) Recordings() int { return len(p.recordings) }
+
+// Heard returns what the last Record kept, when the call has ended.
+func (p *Linphone) Heard() (Recording, error) { return p.HeardOf(len(p.recordings) - 1) }
+
+// HeardOf returns what the Record of that number kept, the first being 0, when the
+// next one was begun or the call has ended.
+func (p *Linphone) HeardOf(number int) (Recording, error) {
+	r, err := ReadWAV(p.recordings[number])
 	if err != nil {
 		return Recording{}, p.failed("recording", err)
 	}
@@ -259,6 +270,9 @@ func zrtpName(linphone string) string {
 // CallMark is a place before a call, in both of its outputs.
 type CallMark struct{ out, log Mark }
 
+// Output is that place in what it says.
+func (m CallMark) Output() Mark { return m.out }
+
 // Mark returns the present place.
 func (p *Linphone) Mark() CallMark { return CallMark{p.Output.Mark(), p.Log.Mark()} }
 
@@ -296,6 +310,15 @@ func (p *Linphone) Shown(from CallMark) (sas string, verified, secure bool) {
 	}
 	secrets, logged := p.Log.Find(from.log, reLinphoneSecrets)
 	return token.Groups[1], logged && secrets.Groups[2] == "yes", true
+}
+
+// WaitState waits until a call comes to a state, as liblinphone calls them, after
+// from. Its player and recorder are to be let alone before: it crashes.
+func (p *Linphone) WaitState(ctx context.Context, from CallMark, state string) error {
+	if _, err := p.Log.Wait(ctx, from.log, regexp.MustCompile(`CallSession .* moving from state \w+ to LinphoneCall`+state+`\b`)); err != nil {
+		return p.failed(state, err)
+	}
+	return nil
 }
 
 // Alarmed tells whether, in the call begun after from, it found that a phone it

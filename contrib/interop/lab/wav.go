@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // Recording is one channel of sound.
@@ -91,6 +92,20 @@ func WriteWAV(path string, r Recording, channels int) error {
 		return fmt.Errorf("lab: %w", err)
 	}
 	return nil
+}
+
+// Seconds is how long it is.
+func (r Recording) Seconds() float64 { return float64(len(r.Samples)) / float64(r.Rate) }
+
+// Part is what lies between two places, or what of that is there.
+func (r Recording) Part(from, to int) Recording {
+	from, to = min(from, len(r.Samples)), min(to, len(r.Samples))
+	return Recording{r.Rate, r.Samples[from:max(from, to)]}
+}
+
+// Times is the recording so many times in a row.
+func (r Recording) Times(n int) Recording {
+	return Recording{r.Rate, slices.Repeat(r.Samples, n)}
 }
 
 // At returns the recording at another rate, by averaging over or repeating
