@@ -29,6 +29,7 @@ func cells() []cell {
 	all = append(all, natCells()...)
 	all = append(all, providerCells()...)
 	all = append(all, clearCells()...)
+	all = append(all, sippCells()...)
 	all = append(all, serverCells()...)
 	all = append(all, restartCells()...)
 	return all

@@ -6,6 +6,7 @@ import "karat/contrib/interop/lab"
 var tools = []lab.Tool{
 	{Needed: "linphonec", Package: "linphone-cli"},
 	{Needed: "baresip", Package: "baresip-core"},
+	{Needed: "sipp", Package: "sip-tester"},
 	{Needed: "kamailio", Package: "kamailio"},
 	{Needed: "ip", Package: "iproute2"},
 	{Needed: "iptables", Package: "iptables"},
