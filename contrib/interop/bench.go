@@ -32,10 +32,10 @@ type bench struct {
 }
 
 // runCell runs a cell and ends what it started, whatever came of it.
-func runCell(ctx context.Context, o options, c cell) (notes []string, err error) {
+func runCell(ctx context.Context, o options, c cell) (r result, err error) {
 	room, err := lab.New(o.scratch, o.first)
 	if err != nil {
-		return nil, err
+		return r, err
 	}
 	b := &bench{
 		Lab: room, karat: o.karat, root: o.root,
@@ -50,7 +50,7 @@ func runCell(ctx context.Context, o options, c cell) (notes []string, err error)
 		}
 	}
 	if b.wire, err = wiretap.Start(filepath.Join(o.scratch, "wire.pcap"), keep); err != nil {
-		return nil, err
+		return r, err
 	}
 	err = c.run(ctx, b)
 	if b.packets == nil {
@@ -58,9 +58,11 @@ func runCell(ctx context.Context, o options, c cell) (notes []string, err error)
 		err = errors.Join(err, serr)
 	}
 	if len(b.likeness) > 0 {
-		b.note("heard %.2f", slices.Min(b.likeness))
+		r.Heard = slices.Min(b.likeness)
+		b.note("heard %.2f", r.Heard)
 	}
-	return b.notes, err
+	r.Notes = b.notes
+	return r, err
 }
 
 func inBlock(first int, port uint16) bool {
@@ -142,17 +144,24 @@ func (b *bench) heard(who string, r lab.Recording, err error, other, own string)
 	return err
 }
 
-// hears checks that a recording holds a speech.
+// hears checks that a recording of a few seconds holds a speech: as a whole, or in one
+// of its halves. A phone that waits for a processor leaves a gap, and in so short a
+// recording one gap would decide.
 func (b *bench) hears(who string, r lab.Recording, speech string) error {
-	l, err := likeness(r, speech)
-	if err != nil {
-		return err
+	half := len(r.Samples) / 2
+	l := 0.0
+	for _, part := range []lab.Recording{r, r.Part(0, half), r.Part(half, 2*half)} {
+		one, err := likeness(part, speech)
+		if err != nil {
+			return err
+		}
+		l = max(l, one)
 	}
 	b.likeness = append(b.likeness, l)
 	if l >= correlate.Threshold {
 		return nil
 	}
-	err = fmt.Errorf("%s: heard with %.2f in %.1f s; %.2f tells speech from none", who, l, r.Seconds(), correlate.Threshold)
+	err := fmt.Errorf("%s: heard with %.2f in %.1f s; %.2f tells speech from none", who, l, r.Seconds(), correlate.Threshold)
 	if l >= recognisable {
 		return poorlyHeard{err}
 	}

@@ -23,6 +23,7 @@ func cells() []cell {
 	all = append(all, controlCells()...)
 	all = append(all, transferCells()...)
 	all = append(all, earlyCells()...)
+	all = append(all, rollOverCells()...)
 	all = append(all, refusalCells()...)
 	all = append(all, specCells()...)
 	all = append(all, attackCells()...)

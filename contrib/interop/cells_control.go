@@ -17,11 +17,6 @@ const settleTime = 2 * time.Second
 func controlCells() []cell {
 	return []cell{
 		{
-			name:   "karat-linphone/tls/hold",
-			proves: "each lets the other wait and comes back; the call stays private",
-			limit:  callLimit, karat: true, items: []int{39, 71}, run: holdBothWays,
-		},
-		{
 			name:   "karat-linphone/tls/held-and-heard",
 			proves: "who has to wait is not heard, and hears no more than the music of who lets them wait; afterwards both are heard again, whoever asked for it",
 			limit:  callLimit, karat: true, items: []int{39, 71}, run: heldAndHeard,
@@ -47,17 +42,23 @@ type controlled struct {
 // moreTimes is how often a speech is said in such a call: 42 s and more.
 const moreTimes = 6
 
-func startControlled(ctx context.Context, b *bench) (c controlled, err error) {
+func startControlled(ctx context.Context, b *bench) (controlled, error) {
+	return startCall(ctx, b, b.karat, callLimit, moreTimes)
+}
+
+// startCall is startControlled for a binary of Karat, a call of that length, and
+// speeches said so many times.
+func startCall(ctx context.Context, b *bench, binary string, length time.Duration, times int) (c controlled, err error) {
 	if c.proxy, err = b.proxy(ctx, "MD5"); err != nil {
 		return c, err
 	}
-	if c.aliceSays, err = b.atLength(b.alice, moreTimes); err != nil {
+	if c.aliceSays, err = b.atLength(b.alice, times); err != nil {
 		return c, err
 	}
-	if c.bobSays, err = b.atLength(b.bob, moreTimes); err != nil {
+	if c.bobSays, err = b.atLength(b.bob, times); err != nil {
 		return c, err
 	}
-	karat, err := b.newKarat(ctx, "alice", c.proxy, "tls", c.aliceSays)
+	karat, err := b.NewKarat(ctx, lab.KaratConfig{Binary: binary, User: "alice", Proxy: c.proxy, Transport: "tls", Speech: c.aliceSays})
 	if err != nil {
 		return c, err
 	}
@@ -70,7 +71,7 @@ func startControlled(ctx context.Context, b *bench) (c controlled, err error) {
 			return c, err
 		}
 	}
-	if c.call, err = karat.Dial(ctx, c.proxy.AOR("bob"), callLimit); err != nil {
+	if c.call, err = karat.Dial(ctx, c.proxy.AOR("bob"), length); err != nil {
 		return c, err
 	}
 	_, _, err = c.call.WaitSecure(ctx)
@@ -93,33 +94,4 @@ func (c controlled) waits(ctx context.Context, on *lab.Process, command string, 
 		return fmt.Errorf("%s: %w", command, err)
 	}
 	return nil
-}
-
-// holdBothWays types what a user would, and waits for Karat to say so.
-func holdBothWays(ctx context.Context, b *bench) error {
-	c, err := startControlled(ctx, b)
-	if err != nil {
-		return err
-	}
-	for _, step := range []struct {
-		on           *lab.Process
-		command      string
-		ours, theirs bool
-	}{
-		{c.bob.Process, "pause", false, true},
-		{c.bob.Process, "resume", false, false},
-		{c.call.Process, "hold", true, false},
-		{c.call.Process, "resume", false, false},
-	} {
-		if err := pause(ctx, settleTime); err != nil {
-			return err
-		}
-		if err := c.waits(ctx, step.on, step.command, step.ours, step.theirs); err != nil {
-			return err
-		}
-	}
-	if err := c.call.Type("h"); err != nil {
-		return err
-	}
-	return exits(ctx, c.call, 0)
 }

@@ -15,7 +15,7 @@ import (
 func earlyCells() []cell {
 	return []cell{{
 		name:   "karat-linphone/tls/early-media",
-		proves: "a Linphone that talks while it rings (183 with SDP) is neither heard nor answered before the policy is met; after the answer keys are agreed on and both are heard",
+		proves: "a Linphone that talks while it rings (183 with SDP) gets not a packet before it answers; then keys are agreed on, and both are heard",
 		limit:  callLimit, karat: true, items: []int{35}, run: earlyLinphone,
 	}}
 }

@@ -10,6 +10,12 @@ import (
 	"karat/contrib/interop/wiretap"
 )
 
+// phaseTime is how long each lasts.
+const phaseTime = 4 * time.Second
+
+// enoughTone is half of the packets of a phase.
+const enoughTone = 100
+
 // phase is a part of a call: what was done to begin it, and what Karat's speaker and
 // the Linphone's recorder heard in it.
 type phase struct {
@@ -51,7 +57,7 @@ func (p *phase) pass(ctx context.Context, c controlled) (err error) {
 	if p.from, err = c.call.HeardSoFar(); err != nil {
 		return err
 	}
-	if err := pause(ctx, talkTime); err != nil {
+	if err := pause(ctx, phaseTime); err != nil {
 		return err
 	}
 	p.ended = time.Now()
@@ -125,7 +131,7 @@ func (c controlled) judgeWaiting(b *bench, theirs, ours phase) error {
 	if n := in(theirs, sent); n > 0 {
 		return fmt.Errorf("karat sent %d packets of voice while it had to wait", n)
 	}
-	if n := in(ours, sent); n < enoughVoice {
+	if n := in(ours, sent); n < enoughTone {
 		return fmt.Errorf("karat sent %d packets of room tone while it let the other wait: too few", n)
 	}
 	if n := in(ours, wiretap.From(b.packets, c.bob.RTPPort)); n > 0 {

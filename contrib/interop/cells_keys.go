@@ -12,9 +12,9 @@ import (
 
 const (
 	// keysPressed by Karat, and keysTyped at the Linphone.
-	keysPressed, keysTyped = "159*#0", "2468#*"
+	keysPressed, keysTyped = "159*#0", "2*#"
 	// keyTime is what all of them take, one after the other: Linphone's a second each.
-	keyTime = 7 * time.Second
+	keyTime = 4 * time.Second
 )
 
 var (

@@ -24,7 +24,7 @@ type scripted struct {
 	scenario     string
 	sippCalls    bool
 	allow        string
-	// talk is how long a call of Karat's lasts from its answer.
+	// talk is how long the call lasts from its answer.
 	talk  time.Duration
 	early bool // it plays Karat's own speech before the answer
 	keys  bool // in the signalling
@@ -32,24 +32,20 @@ type scripted struct {
 	items []int
 }
 
-// sippTalk is how long it talks when it calls, and what of it Karat spends on asking
-// for keys is taken off.
-const sippTalk = clearTime
-
 // sippCells are calls with a sipp: what no phone at hand does.
 func sippCells() []cell {
 	var all []cell
 	for _, s := range []scripted{
 		{
-			name: "clear", scenario: "calls", sippCalls: true, allow: "clear", items: []int{54, 64},
+			name: "clear", scenario: "calls", sippCalls: true, allow: "clear", talk: clearTime, items: []int{54, 64},
 			proves: "plain RTP is offered, and with --allow clear taken, after keys were asked for: both are heard, everyone can listen says the assay, and Karat exits 3",
 		},
 		{
-			name: "early-media", scenario: "early", early: true, allow: "clear", talk: clearTime, items: []int{35},
+			name: "early-media", scenario: "early", early: true, allow: "clear", talk: clearTime, full: true, items: []int{35},
 			proves: "what is played before the answer (183 with SDP) is not heard, though the call is one in clear; what comes after it is",
 		},
 		{
-			name: "refreshed", scenario: "refreshes", allow: "clear", talk: 2*talkTime + 10*time.Second, items: []int{37, 41},
+			name: "refreshed", scenario: "refreshes", allow: "clear", talk: 20 * time.Second, full: true, items: []int{37, 41},
 			proves: "the session is refreshed by the other end, by UPDATE and by re-INVITE, and both are heard afterwards",
 		},
 		{
@@ -61,11 +57,11 @@ func sippCells() []cell {
 			proves: "Karat refreshes the session at half its time, by re-INVITE where the other end takes no UPDATE, and both are heard afterwards",
 		},
 		{
-			name: "sdes", scenario: "calls-sdes", sippCalls: true, allow: "provider", keys: true, items: []int{53, 64, 68, 69},
+			name: "sdes", scenario: "calls-sdes", sippCalls: true, allow: "provider", keys: true, talk: talkTime + settleTime, items: []int{53, 64, 68, 69},
 			proves: "keys are offered in the signalling and with --allow provider taken: both are heard through SRTP, whose keys are those that the provider saw",
 		},
 		{
-			name: "delayed", scenario: "calls-late", sippCalls: true, allow: "clear", items: []int{40},
+			name: "delayed", scenario: "calls-late", sippCalls: true, allow: "clear", talk: clearTime, full: true, items: []int{40},
 			proves: "an INVITE without an offer is answered by Karat's, and the answer comes in the ACK: both are heard",
 		},
 	} {
@@ -136,7 +132,7 @@ func (s scripted) start(ctx context.Context, b *bench) (c scriptedCall, err erro
 	}
 	config := lab.SIPpConfig{
 		User: "bob", Proxy: proxy, Scenario: s.scenario, Voice: map[string][][]byte{},
-		Words: map[string]string{"talk": strconv.FormatInt(sippTalk.Milliseconds(), 10), "key": base64.StdEncoding.EncodeToString(sippKey)},
+		Words: map[string]string{"talk": strconv.FormatInt(s.talk.Milliseconds(), 10), "key": base64.StdEncoding.EncodeToString(sippKey)},
 	}
 	if config.Voice["says"], err = s.voice(c.sippSays); err != nil {
 		return c, err

@@ -33,7 +33,7 @@ func transferCells() []cell {
 		{
 			name:   "attended-by-linphone",
 			proves: "a Linphone lets Karat and another one talk without it: Karat asks its user, takes its place, agrees on keys anew, and is heard there",
-			run:    attendedByLinphone,
+			run:    attendedByLinphone, full: true,
 		},
 	} {
 		c.name, c.limit, c.karat, c.items = "karat-linphone/tls/"+c.name, callLimit, true, []int{44}

@@ -2,7 +2,7 @@
 // proxy, and judges them from outside: by what the other phones say, by what
 // was heard at both ends, and by every packet that was sent.
 //
-//	go run ./contrib/interop [-full] [-run REGEXP] [-list] [-keep] [-parallel N]
+//	go run ./contrib/interop [-full] [-matrix] [-run REGEXP] [-list] [-keep] [-parallel N]
 //
 // It installs what is missing (Debian's linphone-cli, baresip-core, kamailio),
 // builds Karat, and runs each cell of the table in cells.go in a scratch
@@ -42,12 +42,14 @@ type options struct {
 	list bool
 	// providers: write the table of what providers demand, and end.
 	providers bool
-	full      bool // the cells that take long, too
-	keep      bool
-	install   bool
-	parallel  int
-	root      string // of the repository
-	scratch   string
+	// matrix: write what came of the cells.
+	matrix   bool
+	full     bool // the cells that take long, too
+	keep     bool
+	install  bool
+	parallel int
+	root     string // of the repository
+	scratch  string
 
 	// inside is the cell to run here, in the process made for it.
 	inside string
@@ -111,6 +113,11 @@ func interop(ctx context.Context) int {
 	} else if err := os.RemoveAll(o.scratch); err != nil {
 		fmt.Fprintln(os.Stderr, "interop:", err)
 	}
+	if o.matrix {
+		if err := writeResults(o.root, results); err != nil {
+			return setupFailed(err)
+		}
+	}
 	if failed > 0 {
 		return exitFailed
 	}
@@ -124,6 +131,7 @@ func parseFlags(args []string) (options, error) {
 	f.BoolVar(&o.full, "full", false, "run the cells that take long, too (-run chooses among all)")
 	f.BoolVar(&o.list, "list", false, "list the cells and what each proves")
 	f.BoolVar(&o.providers, "providers", false, "write "+providersFile+", and end")
+	f.BoolVar(&o.matrix, "matrix", false, "write what came of the cells into "+resultsFile)
 	f.BoolVar(&o.keep, "keep", false, "keep captures, logs and recordings of cells that passed too")
 	f.BoolVar(&o.install, "install", true, "install what is missing with apt-get")
 	f.IntVar(&o.parallel, "parallel", min(runtime.NumCPU(), maxParallel), "how many cells run at once")

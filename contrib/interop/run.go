@@ -40,6 +40,7 @@ type result struct {
 	// PoorlyHeard: its only fault is a voice with gaps.
 	PoorlyHeard bool
 	Notes       []string
+	Heard       float64 // the least likeness of a recording; 0: none was made
 	elapsed     time.Duration
 }
 
@@ -169,8 +170,7 @@ func runInside(ctx context.Context, o options) int {
 	c := chosen[0]
 	ctx, cancel := context.WithTimeoutCause(ctx, c.limit, fmt.Errorf("the cell's %v are over", c.limit))
 	defer cancel()
-	notes, err := runCell(ctx, o, c)
-	r := result{Notes: notes}
+	r, err := runCell(ctx, o, c)
 	if err != nil {
 		r.Error, r.PoorlyHeard = err.Error(), onlyPoorlyHeard(err)
 	}
