@@ -43,19 +43,18 @@ type controlled struct {
 const moreTimes = 6
 
 func startControlled(ctx context.Context, b *bench) (controlled, error) {
-	return startCall(ctx, b, b.karat, callLimit, moreTimes)
+	return startCall(ctx, b, b.karat)
 }
 
-// startCall is startControlled for a binary of Karat, a call of that length, and
-// speeches said so many times.
-func startCall(ctx context.Context, b *bench, binary string, length time.Duration, times int) (c controlled, err error) {
+// startCall is startControlled with that binary of Karat.
+func startCall(ctx context.Context, b *bench, binary string) (c controlled, err error) {
 	if c.proxy, err = b.proxy(ctx, "MD5"); err != nil {
 		return c, err
 	}
-	if c.aliceSays, err = b.atLength(b.alice, times); err != nil {
+	if c.aliceSays, err = b.atLength(b.alice, moreTimes); err != nil {
 		return c, err
 	}
-	if c.bobSays, err = b.atLength(b.bob, times); err != nil {
+	if c.bobSays, err = b.atLength(b.bob, moreTimes); err != nil {
 		return c, err
 	}
 	karat, err := b.NewKarat(ctx, lab.KaratConfig{Binary: binary, User: "alice", Proxy: c.proxy, Transport: "tls", Speech: c.aliceSays})
@@ -71,7 +70,7 @@ func startCall(ctx context.Context, b *bench, binary string, length time.Duratio
 			return c, err
 		}
 	}
-	if c.call, err = karat.Dial(ctx, c.proxy.AOR("bob"), length); err != nil {
+	if c.call, err = karat.Dial(ctx, c.proxy.AOR("bob"), callLimit); err != nil {
 		return c, err
 	}
 	_, _, err = c.call.WaitSecure(ctx)

@@ -40,6 +40,8 @@ type KaratConfig struct {
 	// are named by this name instead of by their address.
 	SOCKS *Microsocks
 	Named string
+	// Echo: when it answers, it sends back what it hears.
+	Echo bool
 	// Instance: the account says which of its phones this is.
 	Instance bool
 }
@@ -263,7 +265,11 @@ func (k *Karat) allowing() []string {
 
 // Answer starts waiting for one call, and returns when it can be called.
 func (k *Karat) Answer(ctx context.Context) (*KaratCall, error) {
-	return k.wait(ctx, append([]string{"answer", "--auto", "--calls", "1"}, k.allowing()...)...)
+	how := "--auto"
+	if k.Echo {
+		how = "--echo"
+	}
+	return k.wait(ctx, append([]string{"answer", how, "--calls", "1"}, k.allowing()...)...)
 }
 
 // Ring is Answer by nobody: it rings, and that is all.

@@ -108,7 +108,9 @@ func (s *SIPp) WaitPlayed(ctx context.Context) error {
 }
 
 // UDPPorts are those that it sends from.
-func (s *SIPp) UDPPorts() []int { return []int{s.SIPPort, s.MediaPort, s.MediaPort + 1, s.MediaPort + 2} }
+func (s *SIPp) UDPPorts() []int {
+	return []int{s.SIPPort, s.MediaPort, s.MediaPort + 1, s.MediaPort + 2}
+}
 
 // Telephone is how RTP carries the speech of telephones.
 const (
