@@ -37,7 +37,7 @@ func sippCells() []cell {
 	var all []cell
 	for _, s := range []scripted{
 		{
-			name: "clear", scenario: "calls", sippCalls: true, allow: "clear", talk: clearTime, items: []int{54, 64},
+			name: "clear", scenario: "calls", sippCalls: true, allow: "clear", talk: clearTime, full: true, items: []int{54, 64},
 			proves: "plain RTP is offered, and with --allow clear taken, after keys were asked for: both are heard, everyone can listen says the assay, and Karat exits 3",
 		},
 		{
