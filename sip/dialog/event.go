@@ -132,7 +132,7 @@ func (e *StatusError) Error() string {
 	if text, ok := sentences[e.Code]; ok {
 		return fmt.Sprintf("%s (%d)", text, e.Code)
 	}
-	return fmt.Sprintf("the call was refused with code %d", e.Code)
+	return fmt.Sprintf("refused with code %d", e.Code)
 }
 
 // sentences say what the codes mean that people meet. The peer's own reason
