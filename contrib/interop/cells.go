@@ -33,5 +33,7 @@ func cells() []cell {
 	all = append(all, sippCells()...)
 	all = append(all, serverCells()...)
 	all = append(all, restartCells()...)
+	all = append(all, roamCells()...)
+	all = append(all, hostileCells()...)
 	return all
 }

@@ -10,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"karat/contrib/hostile"
 	"karat/contrib/interop/lab"
+	"karat/contrib/interop/wiretap"
 )
 
 func TestCellsAreWellFormed(t *testing.T) {
@@ -143,5 +145,55 @@ func TestToHearAgain(t *testing.T) {
 	results[1].PoorlyHeard = true
 	if got := toHearAgain(results); got != nil {
 		t.Errorf("more than chance explains: %v", got)
+	}
+}
+
+// What the cell about hostile servers chooses is there, of each kind, and it can see
+// that a sentence is none.
+func TestHostileScripts(t *testing.T) {
+	chosen, err := chosenScripts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	roles := map[hostile.Role]int{}
+	streams := 0
+	for _, s := range chosen {
+		roles[s.Role]++
+		if s.Stream {
+			streams++
+		}
+	}
+	if len(chosen) < 36 || roles[hostile.Calling] < 12 || roles[hostile.Registering] < 6 || roles[hostile.Called] < 3 || streams < 6 {
+		t.Errorf("%d scripts (by role: %v), %d of them for connections", len(chosen), roles, streams)
+	}
+	for why, ok := range map[string]bool{
+		"no answer came from the network": true, "": false, "404": false, "the\x1b[2J other end": false,
+	} {
+		if err := sentence(why); (err == nil) != ok {
+			t.Errorf("%q: %v", why, err)
+		}
+	}
+}
+
+// A stream goes on where its source is the same and its numbers go on.
+func TestSameStream(t *testing.T) {
+	packet := func(number uint16, source byte) wiretap.Packet {
+		return wiretap.Packet{Payload: []byte{0x80, 96, byte(number >> 8), byte(number), 0, 0, 0, 0, 1, 2, 3, source}}
+	}
+	for _, tc := range []struct {
+		name        string
+		last, first wiretap.Packet
+		ok          bool
+	}{
+		{"the next", packet(7, 4), packet(8, 4), true},
+		{"some were lost, and they begin anew", packet(0xfff0, 4), packet(20, 4), true},
+		{"another source", packet(7, 4), packet(8, 5), false},
+		{"the same again", packet(7, 4), packet(7, 4), false},
+		{"before it", packet(7, 4), packet(6, 4), false},
+		{"far away", packet(7, 4), packet(7000, 4), false},
+	} {
+		if err := sameStream(tc.last, tc.first); (err == nil) != tc.ok {
+			t.Errorf("%s: %v", tc.name, err)
+		}
 	}
 }

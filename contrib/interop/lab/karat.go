@@ -297,6 +297,11 @@ func (k *Karat) wait(ctx context.Context, args ...string) (*KaratCall, error) {
 	return c, nil
 }
 
+// AnswerFor answers each call by itself, for a time. It may be anywhere when it returns.
+func (k *Karat) AnswerFor(ctx context.Context, d time.Duration) (*KaratCall, error) {
+	return k.phone(ctx, "answer", "--auto", "--for", d.String())
+}
+
 // eventLine matches the JSON of one kind of event.
 func eventLine(kind string) *regexp.Regexp {
 	return regexp.MustCompile(`"event":"` + regexp.QuoteMeta(kind) + `"`)
@@ -345,16 +350,21 @@ func (c *KaratCall) Has(kind string) bool {
 	return yes
 }
 
-// LastAssay returns the latest assay.
-func (c *KaratCall) LastAssay() (KaratEvent, error) {
-	var last KaratEvent
+// Last returns the last event of these kinds; ok is false if there was none.
+func (c *KaratCall) Last(kinds ...string) (last KaratEvent, ok bool) {
 	for _, line := range c.Output.Lines() {
 		var e KaratEvent
-		if json.Unmarshal([]byte(line.Text), &e) == nil && e.Event == "assay" {
-			last = e
+		if json.Unmarshal([]byte(line.Text), &e) == nil && slices.Contains(kinds, e.Event) {
+			last, ok = e, true
 		}
 	}
-	if last.Event == "" {
+	return last, ok
+}
+
+// LastAssay returns the latest assay.
+func (c *KaratCall) LastAssay() (KaratEvent, error) {
+	last, ok := c.Last("assay")
+	if !ok {
 		return last, errors.New("lab: karat printed no assay")
 	}
 	return last, nil

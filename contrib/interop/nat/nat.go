@@ -55,14 +55,7 @@ const Server = "198.51.100.1"
 
 // New makes a home for each router.
 func New(ctx context.Context, routers ...Kind) ([]Home, error) {
-	// Names of our own: the directory of names is the machine's.
-	if err := os.MkdirAll("/run/netns", 0o755); err != nil {
-		return nil, fmt.Errorf("nat: %w", err)
-	}
-	if err := unix.Mount("nat", "/run/netns", "tmpfs", 0, ""); err != nil {
-		return nil, fmt.Errorf("nat: this needs root: %w", err)
-	}
-	if err := runAll(ctx, "ip addr add "+Server+"/32 dev lo", "sysctl -qw net.ipv4.ip_forward=1"); err != nil {
+	if err := begin(ctx); err != nil {
 		return nil, err
 	}
 	var homes []Home
@@ -74,6 +67,18 @@ func New(ctx context.Context, routers ...Kind) ([]Home, error) {
 		homes = append(homes, h)
 	}
 	return homes, nil
+}
+
+// begin makes a directory of names of our own (the one that is there is the
+// machine's), and our address.
+func begin(ctx context.Context) error {
+	if err := os.MkdirAll("/run/netns", 0o755); err != nil {
+		return fmt.Errorf("nat: %w", err)
+	}
+	if err := unix.Mount("nat", "/run/netns", "tmpfs", 0, ""); err != nil {
+		return fmt.Errorf("nat: this needs root: %w", err)
+	}
+	return runAll(ctx, "ip addr add "+Server+"/32 dev lo", "sysctl -qw net.ipv4.ip_forward=1")
 }
 
 func build(ctx context.Context, i int, kind Kind) (Home, error) {
