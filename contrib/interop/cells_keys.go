@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"karat/contrib/interop/lab"
@@ -59,11 +60,11 @@ func pressKeys(ctx context.Context, b *bench) error {
 
 // all joins what an expression found in each line.
 func all(t *lab.Transcript, re *regexp.Regexp) string {
-	found := ""
+	var found strings.Builder
 	for _, line := range t.Lines() {
 		if m := re.FindStringSubmatch(line.Text); m != nil {
-			found += m[1]
+			found.WriteString(m[1])
 		}
 	}
-	return found
+	return found.String()
 }

@@ -69,7 +69,7 @@ func outcomes(page string) map[string]string {
 
 // resultsPage is the page: all cells in their order, and the calls that cannot be.
 func resultsPage(all []cell, known map[string]string) string {
-	var rows strings.Builder
+	var rows, not strings.Builder
 	passed := 0
 	for _, c := range all {
 		came := cmp.Or(known[c.name], notRun)
@@ -78,15 +78,14 @@ func resultsPage(all []cell, known map[string]string) string {
 		}
 		fmt.Fprintf(&rows, "%s%s\n", c.row(), came)
 	}
-	page := resultsHead + fmt.Sprintf("%d of %d cells passed.\n\n", passed, len(all)) +
-		"| cell | | what it proves | outcome | heard |\n|---|---|---|---|---|\n" + rows.String() +
-		"\nNot possible, and why:\n\n"
 	for _, m := range matrix() {
 		if why := m.impossible(); why != "" {
-			page += fmt.Sprintf("- `%s`: %s\n", m.cellName(), why)
+			fmt.Fprintf(&not, "- `%s`: %s\n", m.cellName(), why)
 		}
 	}
-	return page
+	return resultsHead + fmt.Sprintf("%d of %d cells passed.\n\n", passed, len(all)) +
+		"| cell | | what it proves | outcome | heard |\n|---|---|---|---|---|\n" + rows.String() +
+		"\nNot possible, and why:\n\n" + not.String()
 }
 
 // staleResults tells what of a page is no longer so.
