@@ -32,10 +32,18 @@ func natCells() []cell {
 	linphone := cell{
 		name:   "nat/linphone-ice",
 		proves: "Karat and a Linphone with ICE, each behind a port-restricted router, find a way and agree on keys over it",
-		limit:  callLimit, karat: true, items: []int{57}, run: natLinphone,
+		limit:  callLimit, karat: true, items: []int{57},
+		run: func(ctx context.Context, b *bench) error { return natLinphone(ctx, b, nat.PortRestricted) },
+	}
+	symmetric := cell{
+		name:   "nat/linphone-symmetric",
+		proves: "Karat and a Linphone with ICE, each behind a symmetric router, between which there is no direct way, find the one by Karat's relay and talk by it",
+		limit:  callLimit, karat: true, full: true, items: []int{57},
+		run: func(ctx context.Context, b *bench) error { return natLinphone(ctx, b, nat.Symmetric) },
 	}
 	return []cell{
 		linphone,
+		symmetric,
 		call("relay-only/udp", "both relay-only over UDP: nothing leaves either home but to the provider and the relay", relayed("udp")),
 		call("relay-only/tcp", "the caller's relay is reached over TCP", relayed("tcp")),
 		call("relay-only/tls", "the caller's relay is reached over TLS", relayed("tls")),
@@ -123,9 +131,10 @@ func (r *natRun) stopWires() error {
 	return errors.Join(errs...)
 }
 
-// natLinphone is a call with a phone whose ICE is another's work.
-func natLinphone(ctx context.Context, b *bench) error {
-	r := &natRun{natCall: natCall{caller: natPhone{nat.PortRestricted, "udp", false}, answerer: natPhone{nat.PortRestricted, "udp", false}}}
+// natLinphone is a call with a phone whose ICE is another's work, behind routers of
+// that kind.
+func natLinphone(ctx context.Context, b *bench, kind nat.Kind) error {
+	r := &natRun{natCall: natCall{caller: natPhone{kind, "udp", false}, answerer: natPhone{kind, "udp", false}}}
 	if err := r.build(ctx, b); err != nil {
 		return err
 	}
@@ -159,8 +168,12 @@ func natLinphone(ctx context.Context, b *bench) error {
 	// This Linphone has candidates for RTCP too, which a phone with rtcp-mux has
 	// not: it never ends its checks, and sends to the address of c= and m=, our
 	// relay's. So only our own way is judged.
-	if n := r.voiceTo(0, r.homes[1].Outside); n < enoughVoice {
-		return fmt.Errorf("%d packets of Karat's voice took the direct way", n)
+	direct := r.voiceTo(0, r.homes[1].Outside)
+	switch {
+	case kind == nat.PortRestricted && direct < enoughVoice:
+		return fmt.Errorf("%d packets of Karat's voice took the direct way", direct)
+	case kind == nat.Symmetric && direct > 0:
+		return fmt.Errorf("%d packets of Karat's voice took a direct way that should not be there", direct)
 	}
 	return b.bothHeard(call, linphone)
 }
