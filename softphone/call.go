@@ -1,6 +1,7 @@
 package softphone
 
 import (
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"net/netip"
@@ -67,13 +68,14 @@ type datagram struct {
 // call is one call. Its goroutine, run, owns every field below inbox; the media
 // path's goroutine only fills zrtpIn and calls stream.HandleRTP.
 type call struct {
-	phone  *Phone
-	log    *slog.Logger
-	id     string
-	inbox  chan message
-	zrtpIn chan datagram
-	taken  chan struct{} // another call took the microphone
-	done   chan struct{} // closed when run has ended
+	phone   *Phone
+	account *account
+	log     *slog.Logger
+	id      string
+	inbox   chan message
+	zrtpIn  chan datagram
+	taken   chan struct{} // another call took the microphone
+	done    chan struct{} // closed when run has ended
 
 	outgoing bool
 	// anonymous: the call does not say who calls; nothing that other calls have may
@@ -136,32 +138,27 @@ type call struct {
 	dtlsIn      chan []byte // datagrams of DTLS that came
 }
 
-func newCall(p *Phone, id string, outgoing bool) *call {
-	anonymous := outgoing && (p.cfg.Anonymous || p.account != nil && p.account.Anonymous)
-	return &call{
-		anonymous: anonymous,
-		zid:       p.zidFor(anonymous),
-		phone:     p,
-		log:       p.log.With("call", id),
-		id:        id,
-		outgoing:  outgoing,
-		inbox:     make(chan message, inboxSize),
-		zrtpIn:    make(chan datagram, zrtpQueue),
-		taken:     make(chan struct{}, 1),
-		done:      make(chan struct{}),
-		facts: assay.Facts{
-			Outgoing:      outgoing,
-			Direct:        p.account == nil,
-			SignallingTLS: p.agent.Secure(),
-			KeyFile:       p.cfg.Store.Sealing() == store.KeyFile,
-			ContactUser:   p.account != nil && p.account.ContactUser != "",
-			WeakDigest:    p.account != nil && p.account.WeakDigest,
-			UserAgent:     p.account != nil && p.account.UserAgent != "",
-			Anonymous:     anonymous,
-			Relay:         p.account != nil && p.account.Relay.Only,
-			Proxy:         throughProxy(p.account),
-		},
+func newCall(p *Phone, a *account, id string, outgoing bool) *call {
+	c := &call{
+		zid:      a.zid,
+		phone:    p,
+		account:  a,
+		log:      p.log.With("call", id),
+		id:       id,
+		outgoing: outgoing,
+		inbox:    make(chan message, inboxSize),
+		zrtpIn:   make(chan datagram, zrtpQueue),
+		taken:    make(chan struct{}, 1),
+		done:     make(chan struct{}),
+		facts:    a.facts(),
 	}
+	c.facts.Outgoing = outgoing
+	c.facts.KeyFile = p.cfg.Store.Sealing() == store.KeyFile
+	if outgoing && (p.cfg.Anonymous || !a.direct() && a.settings.Anonymous) {
+		c.anonymous, c.facts.Anonymous = true, true
+		rand.Read(c.zid[:]) // one that was never seen, and never will be
+	}
+	return c
 }
 
 // run is the call's life, in its own goroutine.

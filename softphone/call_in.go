@@ -17,7 +17,7 @@ func (c *call) ringIn() error {
 	c.replaces = c.phone.callOf(c.sip.Replaces())
 	c.facts.HashSignalled = len(c.offered.ZRTPHashes) > 0
 	c.hearRequest()
-	in := Incoming{Head: c.head(), From: c.peer, Asserted: c.sip.Asserted(), Known: c.known()}
+	in := Incoming{Head: c.head(), Account: c.phone.named(c.account), From: c.peer, Asserted: c.sip.Asserted(), Known: c.known()}
 	if c.friend != nil {
 		in.Probably = c.friend.contact
 	}

@@ -62,19 +62,23 @@ func (p *Phone) watchNetwork() {
 	})
 	p.hearing.Go(func() {
 		watch(ctx, func(ch netwatch.Change) {
-			p.agent.NetworkChanged(ch.Slept)
-			p.moveCalls(p.account == nil) // with an account when we are registered again
+			for _, a := range p.accounts {
+				a.agent.NetworkChanged(ch.Slept)
+				p.moveCalls(a, a.direct()) // with a provider when we are registered again
+			}
 		})
 	})
 }
 
-// moveCalls tells all calls that the network changed; again: so did the connection
-// over which they are signalled.
-func (p *Phone) moveCalls(again bool) {
+// moveCalls tells the calls of an account that the network changed; again: so did
+// the connection over which they are signalled.
+func (p *Phone) moveCalls(a *account, again bool) {
 	p.mu.Lock()
 	calls := make([]*call, 0, len(p.calls))
 	for _, c := range p.calls {
-		calls = append(calls, c)
+		if c.account == a {
+			calls = append(calls, c)
+		}
 	}
 	p.mu.Unlock()
 	for _, c := range calls {

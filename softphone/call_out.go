@@ -13,11 +13,11 @@ import (
 
 // dial sends our INVITE, with the hash of a fresh Hello.
 func (c *call) dial() error {
-	c.emit(Dialing{Head: c.head(), To: c.peer})
+	c.emit(Dialing{Head: c.head(), To: c.peer, Account: c.phone.named(c.account)})
 	if c.refuseReadable() {
 		return nil
 	}
-	local, err := c.phone.agent.MediaAddr(c.peer)
+	local, err := c.account.agent.MediaAddr(c.peer)
 	if err != nil {
 		return err
 	}
@@ -32,7 +32,7 @@ func (c *call) invite() error {
 	ctx, cancel := context.WithTimeout(context.Background(), inviteTime)
 	defer cancel()
 	c.changes.said = offer.Offer(c.local)
-	sc, err := c.phone.agent.InviteAs(ctx, c.peer, sip.Manner{Replaces: c.inPlaceOf, Anonymous: c.anonymous}, c.changes.said)
+	sc, err := c.account.agent.InviteAs(ctx, c.peer, sip.Manner{Replaces: c.inPlaceOf, Anonymous: c.anonymous}, c.changes.said)
 	if err != nil {
 		return err
 	}

@@ -179,9 +179,12 @@ func (c *call) verifiedElsewhere(zid [12]byte) string {
 }
 
 // contact is the contact with the address that was called or that calls.
-func (c *call) contact() (string, bool) {
-	uri := bareURI(c.peer)
-	for _, contact := range c.phone.cfg.Store.Contacts() {
+func (c *call) contact() (string, bool) { return contactAt(c.phone.cfg.Store, c.peer) }
+
+// contactAt is the name of the contact with an address.
+func contactAt(s *store.Store, address string) (string, bool) {
+	uri := bareURI(address)
+	for _, contact := range s.Contacts() {
 		for _, u := range contact.URIs {
 			if bareURI(u) == uri {
 				return contact.Name, true

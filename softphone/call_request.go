@@ -75,7 +75,7 @@ func (c *call) requestFor() *acquaintance {
 		}
 		return nil
 	}
-	a, err := c.phone.recogniser.request(time.Now(), p)
+	a, err := c.phone.recogniser.request(time.Now(), c.zid, p)
 	if err != nil {
 		c.facts.Request = assay.RequestNotMade
 		return nil
@@ -106,11 +106,11 @@ func (c *call) addressee(contact string) (zid [12]byte, several, ok bool) {
 	return zid, karats > 0, karats > 0 && (len(peers) == 1 || unmet)
 }
 
-// request makes a request to a phone. Its stamp is written before it is used, and
+// request makes a request to a phone that knows us by our ZID own. Its stamp is written before it is used, and
 // never used again.
-func (r *recogniser) request(now time.Time, zid [12]byte) (*acquaintance, error) {
+func (r *recogniser) request(now time.Time, own, zid [12]byte) (*acquaintance, error) {
 	a := &acquaintance{zid: zid}
-	err := r.store.UpdatePeer(r.own, zid, func(p *store.Peer) error {
+	err := r.store.UpdatePeer(own, zid, func(p *store.Peer) error {
 		stamp, ok := request.Next(now, request.Stamp(p.Requests.Sent))
 		if !ok {
 			return errNoStamp
@@ -139,7 +139,7 @@ func (c *call) hearRequest() {
 		if !ok {
 			continue
 		}
-		if c.friend = c.phone.recogniser.recognise(time.Now(), hello); c.friend != nil {
+		if c.friend = c.phone.recogniser.recognise(time.Now(), c.zid, hello); c.friend != nil {
 			c.facts.Request, c.friend.announced = assay.RequestRecognised, announced
 			return
 		}
@@ -170,7 +170,7 @@ func (c *call) recognised(hello [32]byte) (zrtp.Retained, bool) {
 	case c.friend != nil:
 		return c.friend.retained, c.friend.hello == hello
 	}
-	if c.friend = c.phone.recogniser.recognise(time.Now(), hello); c.friend == nil {
+	if c.friend = c.phone.recogniser.recognise(time.Now(), c.zid, hello); c.friend == nil {
 		return zrtp.Retained{}, false
 	}
 	c.facts.Request = assay.RequestStripped

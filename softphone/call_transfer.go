@@ -65,7 +65,7 @@ func (c *call) consented(yes bool) {
 // call has to be; the one with the peer waits for what comes of it.
 func (c *call) followTransfer(asked sip.TransferAsked) {
 	old := c.sip
-	_, err := c.phone.callInPlace(asked.Target, asked.Replaces, old.TransferProgress)
+	_, err := c.phone.callInPlace(c.account, asked.Target, asked.Replaces, old.TransferProgress)
 	if err != nil {
 		old.TransferProgress(transferFailed)
 		c.emit(Notice{Head: c.head(), Text: "The transfer failed: " + sentence(err)})

@@ -14,10 +14,16 @@ var ErrEmergency = errors.New("emergency services cannot be called privately, an
 // emergencyWords are for whoever calls for help.
 const emergencyWords = "You call for help, without encryption and under your own name. Say where you are: this phone does not tell it."
 
-// mayCallHelp tells whether the user allowed emergency calls of the account, and said
-// of this one call that it may go in the clear.
-func (p *Phone) mayCallHelp() bool {
-	return p.account != nil && p.account.EmergencyClear && p.cfg.Policy.AllowClear
+// callingHelp is the account to call for help from: the one named, or the first for
+// which the user allowed it; and they have to say of this one call that it may go in
+// the clear.
+func (p *Phone) callingHelp(from string) (*account, error) {
+	for _, a := range p.accounts {
+		if p.cfg.Policy.AllowClear && !a.direct() && a.settings.EmergencyClear && (from == "" || from == a.address()) {
+			return a, nil
+		}
+	}
+	return nil, ErrEmergency
 }
 
 // emergencyNumbers are those of the services that most countries have.

@@ -34,6 +34,8 @@ type RegistrationLost struct {
 // Incoming: someone calls. Everything known before anything is sent.
 type Incoming struct {
 	Head
+	// Account is the one called, where the phone has several.
+	Account string
 	// From is what the caller claims to be; nobody has checked it.
 	From string
 	// Asserted is whom the own provider names as the caller; empty: nobody.
@@ -56,6 +58,8 @@ type Incoming struct {
 type Dialing struct {
 	Head
 	To string
+	// Account is the one that the call goes out from, where the phone has several.
+	Account string
 }
 
 // Ringing: the other end rings.

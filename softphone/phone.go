@@ -4,11 +4,8 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"sync"
@@ -29,8 +26,8 @@ import (
 // Config is what a Phone is made of.
 type Config struct {
 	Store *store.Store
-	// Account is the address of record to register. Empty: the only account in
-	// the store, or none.
+	// Account is the only one to use, by its address of record. Empty: all that are
+	// in the store, or none.
 	Account string
 	// Listen says where direct calls are received ("udp:127.0.0.1:5060").
 	Listen []string
@@ -83,28 +80,23 @@ const (
 
 // Errors of a Phone's methods.
 var (
-	ErrNoCall      = errors.New("there is no such call (any more)")
-	ErrTooMany     = errors.New("too many calls at once: end one first")
-	ErrInCall      = errors.New("you are in a call already: end it first")
-	ErrClosed      = errors.New("the phone is switched off")
-	ErrNoAccount   = errors.New("there is no such account: add one with \"karat account add\"")
-	ErrManyAccount = errors.New("there are several accounts: name one with --account")
+	ErrNoCall  = errors.New("there is no such call (any more)")
+	ErrTooMany = errors.New("too many calls at once: end one first")
+	ErrInCall  = errors.New("you are in a call already: end it first")
+	ErrClosed  = errors.New("the phone is switched off")
 )
 
-// Phone is one user's phone: at most one registered account, any number of
-// calls.
+// Phone is one user's phone: any number of accounts and of calls.
 type Phone struct {
-	cfg     Config
-	packing *profile.Profile
-	log     *slog.Logger
-	account *store.Account // nil: direct calls only
-	network sip.Network    // nil: the machine's
-	agent   *sip.Agent
-	events  chan Event
-	owing   atomic.Int32   // callers who were turned away and have no answer yet
-	done    chan struct{}  // closed when the phone is being switched off
-	hearing sync.WaitGroup // the goroutine of hear, and those that drain
-	talking sync.WaitGroup // the calls
+	cfg      Config
+	packing  *profile.Profile
+	log      *slog.Logger
+	accounts []*account // at least one
+	events   chan Event
+	owing    atomic.Int32   // callers who were turned away and have no answer yet
+	done     chan struct{}  // closed when the phone is being switched off
+	hearing  sync.WaitGroup // the goroutines of hear, and those that drain
+	talking  sync.WaitGroup // the calls
 
 	desk       *desk
 	bell       *bell // nil without a sound card
@@ -146,114 +138,20 @@ func New(cfg Config) (*Phone, error) {
 		p.cfg.OpenDevice = p.namedDevice
 	}
 	p.desk = newDesk(p.cfg.OpenDevice)
-	if err := p.chooseAccount(); err != nil {
+	if err := p.openAccounts(); err != nil {
 		return nil, err
 	}
-	sipAccount, err := signallingAccount(p.account)
-	if err != nil {
-		return nil, err
+	own := make([][12]byte, 0, len(p.accounts))
+	for _, a := range p.accounts {
+		own = append(own, a.zid)
 	}
-	if p.network, err = networkOf(p.account, cfg.Network); err != nil {
-		return nil, err
-	}
-	if throughProxy(p.account) && len(cfg.Listen) > 0 {
-		return nil, errListen
-	}
-	p.recogniser, err = newRecogniser(cfg.Store, p.zidFor(false), func(text string) {
+	p.recogniser, err = newRecogniser(cfg.Store, own, func(text string) {
 		p.emit(Notice{Head: p.head(""), Text: text})
 	})
 	if err != nil {
 		return nil, err
 	}
-	p.agent, err = sip.NewAgent(sip.Config{
-		Account: sipAccount,
-		Listen:  cfg.Listen,
-		Logger:  cfg.Logger,
-		Network: p.network,
-	})
-	if err != nil {
-		return nil, err
-	}
 	return p, nil
-}
-
-// chooseAccount finds the account to register, if there is one.
-func (p *Phone) chooseAccount() error {
-	accounts := p.cfg.Store.Accounts()
-	if p.cfg.Account == "" {
-		switch {
-		case len(accounts) == 1:
-			p.account = &accounts[0]
-		case len(accounts) > 1 && len(p.cfg.Listen) == 0:
-			return ErrManyAccount
-		}
-		return nil
-	}
-	for i := range accounts {
-		if accounts[i].AOR == p.cfg.Account {
-			p.account = &accounts[i]
-			return nil
-		}
-	}
-	return ErrNoAccount
-}
-
-// signallingAccount is the stored account as the SIP agent wants it.
-func signallingAccount(a *store.Account) (*sip.Account, error) {
-	if a == nil {
-		return nil, nil
-	}
-	out := &sip.Account{
-		AOR: a.AOR, Registrar: a.Registrar, AuthUser: a.AuthUser,
-		Password: a.Password, ContactUser: a.ContactUser, WeakDigest: a.WeakDigest, UserAgent: a.UserAgent,
-		Instance: a.Instance, NoUDP: throughProxy(a),
-	}
-	if a.TLS.Pinned {
-		out.Pin = &sip.Pin{Key: a.TLS.Pin}
-	}
-	if len(a.TLS.Certificate) > 0 {
-		own, err := tls.X509KeyPair(a.TLS.Certificate, a.TLS.Key.Expose())
-		if err != nil {
-			return nil, fmt.Errorf("the certificate stored with %s is not usable, add the account again with --cert and --key: %w", a.AOR, err)
-		}
-		out.Certificate = &own
-	}
-	var err error
-	out.Roots, err = rootsOf(a)
-	return out, err
-}
-
-// pinned keeps the key by which the account's server is known from now on, and
-// shows it.
-func (p *Phone) pinned(aor string, ev sip.Pinned) {
-	a, found := p.cfg.Store.Account(aor)
-	if !found {
-		return
-	}
-	a.TLS.Pin = ev.Key
-	text := "The server of " + aor + " is known by this key from now on: " + sip.WriteFingerprint(ev.Key) + ". Compare it with what your provider publishes"
-	if !ev.Vouched {
-		text += "; no authority vouches for it, so only that shows whose it is"
-	}
-	if err := p.cfg.Store.SetAccount(a); err != nil {
-		text += ". It could not be stored: " + sentence(err)
-	}
-	p.emit(Notice{Head: p.head(""), Text: text + "."})
-}
-
-// rootsOf are the authorities to trust for an account; nil: the system's.
-func rootsOf(a *store.Account) (*x509.CertPool, error) {
-	if len(a.CA) == 0 {
-		return nil, nil
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	if !pool.AppendCertsFromPEM(a.CA) {
-		return nil, fmt.Errorf("the certificate authority stored with %s is not readable: add the account again with --ca", a.AOR)
-	}
-	return pool, nil
 }
 
 func openUDP(local netip.Addr) (path.Path, error) {
@@ -265,15 +163,18 @@ func openUDP(local netip.Addr) (path.Path, error) {
 }
 
 // Start opens the sockets and registers. It returns when the sockets are open;
-// whether the registrar accepted us comes as an event.
+// whether the registrars accepted us comes as events. After an error the phone is
+// to be closed.
 func (p *Phone) Start(ctx context.Context) error {
-	if err := p.agent.Start(ctx); err != nil {
-		return err
+	for _, a := range p.accounts {
+		if err := a.agent.Start(ctx); err != nil {
+			return err
+		}
+		p.hearing.Go(func() { p.hear(a) })
 	}
 	for _, text := range p.cfg.Store.Notices() {
 		p.emit(Notice{Head: p.head(""), Text: text})
 	}
-	p.hearing.Go(p.hear)
 	p.hearing.Go(func() { p.recogniser.run(p.done) })
 	p.watchNetwork()
 	if p.bell != nil {
@@ -282,8 +183,16 @@ func (p *Phone) Start(ctx context.Context) error {
 	return nil
 }
 
-// HasAccount tells whether the phone registers anywhere.
-func (p *Phone) HasAccount() bool { return p.account != nil }
+// Accounts are the addresses of record that the phone registers; none: it makes
+// direct calls only.
+func (p *Phone) Accounts() (aors []string) {
+	for _, a := range p.accounts {
+		if !a.direct() {
+			aors = append(aors, a.address())
+		}
+	}
+	return aors
+}
 
 // Owing tells whether a caller was turned away who still has to get the answer
 // that every unanswered caller gets.
@@ -292,30 +201,30 @@ func (p *Phone) Owing() bool { return p.owing.Load() > 0 }
 // Events is where everything that happens comes out. It is closed by Close.
 func (p *Phone) Events() <-chan Event { return p.events }
 
-// hear turns what the SIP agent says into events and calls.
-func (p *Phone) hear() {
-	for ev := range p.agent.Events() {
+// hear turns what an account's SIP agent says into events and calls.
+func (p *Phone) hear(a *account) {
+	for ev := range a.agent.Events() {
 		switch ev := ev.(type) {
 		case sip.Registered:
-			p.emit(Registered{Head: p.head(""), Account: p.account.AOR})
+			p.emit(Registered{Head: p.head(""), Account: a.address()})
 		case sip.RegistrationLost:
-			p.emit(RegistrationLost{Head: p.head(""), Account: p.account.AOR, Why: sentence(ev.Why), Retry: ev.Retry})
+			p.emit(RegistrationLost{Head: p.head(""), Account: a.address(), Why: sentence(ev.Why), Retry: ev.Retry})
 		case sip.Pinned:
-			p.pinned(p.account.AOR, ev)
+			p.pinned(a.address(), ev)
 		case sip.Reconnected:
-			p.moveCalls(true)
+			p.moveCalls(a, true)
 		case sip.Incoming:
-			p.incoming(ev.Call)
+			p.incoming(a, ev.Call)
 		case sip.MessagesWaiting:
-			p.emit(MessagesWaiting{Head: p.head(""), Account: p.account.AOR, Waiting: ev.Waiting, New: ev.New, Old: ev.Old})
+			p.emit(MessagesWaiting{Head: p.head(""), Account: a.address(), Waiting: ev.Waiting, New: ev.New, Old: ev.Old})
 		case sip.Message:
 			p.emit(Text{Head: p.head(""), From: ev.From, Body: ev.Body})
 		}
 	}
 }
 
-func (p *Phone) incoming(sc *sip.Call) {
-	c, err := p.addCall(false)
+func (p *Phone) incoming(a *account, sc *sip.Call) {
+	c, err := p.addCall(a, false)
 	if err != nil {
 		sc.Decline()
 		p.hearing.Go(func() { drain(sc) })
@@ -333,13 +242,17 @@ func drain(sc *sip.Call) {
 }
 
 // Call calls target and returns the call's id at once; everything else comes as
-// events.
-func (p *Phone) Call(target string) (string, error) {
-	help := emergency(target)
-	if help && !p.mayCallHelp() {
-		return "", ErrEmergency
+// events. It goes out from the only account, or from the one that the contact's
+// phones know.
+func (p *Phone) Call(target string) (string, error) { return p.CallFrom("", target) }
+
+// CallFrom is Call from one of the phone's accounts.
+func (p *Phone) CallFrom(from, target string) (string, error) {
+	a, help, err := p.dialling(from, target)
+	if err != nil {
+		return "", err
 	}
-	c, err := p.addCall(true)
+	c, err := p.addCall(a, true)
 	if err != nil {
 		return "", err
 	}
@@ -351,10 +264,21 @@ func (p *Phone) Call(target string) (string, error) {
 	return c.id, nil
 }
 
-// callInPlace calls target because somebody sent us there: replaces names the call
-// that it takes the place of, and report hears how far it has come.
-func (p *Phone) callInPlace(target, replaces string, report func(code int)) (string, error) {
-	c, err := p.addCall(true)
+// dialling is the account to dial target from, and whether that is a call for help.
+func (p *Phone) dialling(from, target string) (a *account, help bool, err error) {
+	if emergency(target) {
+		a, err = p.callingHelp(from)
+		return a, true, err
+	}
+	a, err = p.calling(from, target)
+	return a, false, err
+}
+
+// callInPlace calls target because somebody in a call of the account sent us there:
+// replaces names the call that it takes the place of, and report hears how far it has
+// come.
+func (p *Phone) callInPlace(a *account, target, replaces string, report func(code int)) (string, error) {
+	c, err := p.addCall(a, true)
 	if err != nil {
 		return "", err
 	}
@@ -363,8 +287,8 @@ func (p *Phone) callInPlace(target, replaces string, report func(code int)) (str
 	return c.id, nil
 }
 
-// addCall makes room for a call.
-func (p *Phone) addCall(outgoing bool) (*call, error) {
+// addCall makes room for a call of an account.
+func (p *Phone) addCall(a *account, outgoing bool) (*call, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -373,7 +297,7 @@ func (p *Phone) addCall(outgoing bool) (*call, error) {
 	if len(p.calls) >= maxCalls {
 		return nil, ErrTooMany
 	}
-	c := newCall(p, newID(), outgoing)
+	c := newCall(p, a, newID(), outgoing)
 	p.calls[c.id] = c
 	return c, nil
 }
@@ -508,11 +432,22 @@ func (p *Phone) Close(ctx context.Context) error {
 	}
 	unregister, cancel := context.WithTimeout(context.WithoutCancel(ctx), unregisterTime)
 	defer cancel()
-	err := p.agent.Close(unregister)
+	err := p.closeAccounts(unregister)
 	<-ended
 	p.hearing.Wait()
 	close(p.events)
 	return err
+}
+
+// closeAccounts lets all registrars go at once.
+func (p *Phone) closeAccounts(ctx context.Context) error {
+	failed := make([]error, len(p.accounts))
+	var closing sync.WaitGroup
+	for i, a := range p.accounts {
+		closing.Go(func() { failed[i] = a.agent.Close(ctx) })
+	}
+	closing.Wait()
+	return errors.Join(failed...)
 }
 
 // emit hands out an event. Figures are dropped when nobody keeps up; anything
@@ -545,19 +480,6 @@ func sentence(err error) string {
 		return ""
 	}
 	return err.Error()
-}
-
-// zidFor is the identifier that a call shows to the other phone: the account's, or
-// the one for calls without a provider; or one that was never seen and never will be.
-func (p *Phone) zidFor(anonymous bool) (zid [12]byte) {
-	switch {
-	case anonymous:
-		rand.Read(zid[:])
-		return zid
-	case p.account != nil:
-		return p.account.ZID
-	}
-	return p.cfg.Store.DirectZID()
 }
 
 // namedDevice opens the devices that the configuration names.

@@ -23,20 +23,28 @@ func keyAgreement() zrtp.Config { return zrtp.Config{Expiry: zrtp.ExpiryNever} }
 // recogniser knows whose phone a request to talk comes from, if that phone was
 // talked to before: it holds the hashes of all Hellos that those phones would
 // announce now. It also moves the keys of that from hour to hour.
+//
+// Each of our ZIDs has a table of its own: who knows one account learns nothing from
+// another.
 type recogniser struct {
 	store    *store.Store
-	own      [12]byte
+	own      [][12]byte
 	template request.Template
 	say      func(string)
 	stale    chan struct{} // something was learned of a peer
 
-	mu     sync.Mutex // guards: table, known, failed
-	table  *request.Table
-	known  []store.Known // the table's peers
-	failed bool          // it was said that the keys stay as they are
+	mu       sync.Mutex // guards: expected, failed
+	expected map[[12]byte]expected
+	failed   bool // it was said that the keys stay as they are
 }
 
-func newRecogniser(s *store.Store, own [12]byte, say func(string)) (*recogniser, error) {
+// expected are the requests that may come now from those who know one of our ZIDs.
+type expected struct {
+	table *request.Table
+	known []store.Known // the table's peers
+}
+
+func newRecogniser(s *store.Store, own [][12]byte, say func(string)) (*recogniser, error) {
 	hello, err := zrtp.NewHelloTemplate(keyAgreement())
 	if err != nil {
 		return nil, err
@@ -70,7 +78,11 @@ func (r *recogniser) run(done <-chan struct{}) {
 func (r *recogniser) nextStep() <-chan time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.known) == 0 {
+	nobody := true
+	for _, e := range r.expected {
+		nobody = nobody && len(e.known) == 0
+	}
+	if nobody {
 		return nil
 	}
 	now := time.Now()
@@ -121,25 +133,35 @@ func (r *recogniser) expect(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.fill()
-	r.table.Advance(now)
+	for _, e := range r.expected {
+		e.table.Advance(now)
+	}
 }
 
-// fill makes the table, if need be. The caller holds mu.
+// fill makes the tables, if need be. The caller holds mu.
 func (r *recogniser) fill() {
-	if r.table != nil {
+	if r.expected != nil {
 		return
 	}
+	r.expected = make(map[[12]byte]expected, len(r.own))
+	for _, own := range r.own {
+		r.expected[own] = r.expectedOf(own)
+	}
+}
+
+func (r *recogniser) expectedOf(own [12]byte) (e expected) {
 	var peers []request.Peer
-	for _, k := range r.store.Known(r.own) {
+	for _, k := range r.store.Known(own) {
 		keys := acceptedKeys(k.Peer)
 		if len(keys) == 0 {
 			k.Wipe()
 			continue
 		}
-		r.known = append(r.known, k)
+		e.known = append(e.known, k)
 		peers = append(peers, request.Peer{Keys: keys, Accepted: request.Stamp(k.Requests.Accepted)})
 	}
-	r.table = request.NewTable(peers, []request.Template{r.template})
+	e.table = request.NewTable(peers, []request.Template{r.template})
+	return e
 }
 
 // acceptedKeys are those that a peer may make its next request with.
@@ -152,12 +174,14 @@ func acceptedKeys(p store.Peer) (keys []request.PeerKey) {
 	return keys
 }
 
-// drop forgets the table and its keys. The caller holds mu.
+// drop forgets the tables and their keys. The caller holds mu.
 func (r *recogniser) drop() {
-	for _, k := range r.known {
-		k.Wipe()
+	for _, e := range r.expected {
+		for _, k := range e.known {
+			k.Wipe()
+		}
 	}
-	r.table, r.known = nil, nil
+	r.expected = nil
 }
 
 func (r *recogniser) forget() {
@@ -194,15 +218,15 @@ func (a *acquaintance) wipe() {
 // errUsed: the request was accepted before, or what it was recognised by is gone.
 var errUsed = errors.New("the request is not good any more")
 
-// recognise tells whose request has a Hello with this hash; nil: nobody's that we
-// know. It is found once: that it came is written before anything is done about it.
-func (r *recogniser) recognise(now time.Time, hello [32]byte) *acquaintance {
-	m, zid, ok := r.lookup(now, hello)
+// recognise tells whose request has a Hello with this hash, of those who know us by
+// our ZID own; nil: nobody's that we know. It is found once: that it came is written before anything is done about it.
+func (r *recogniser) recognise(now time.Time, own [12]byte, hello [32]byte) *acquaintance {
+	m, zid, ok := r.lookup(now, own, hello)
 	if !ok {
 		return nil
 	}
 	a := &acquaintance{zid: zid, identity: m.Identity, hello: hello}
-	err := r.store.UpdatePeer(r.own, zid, func(p *store.Peer) error {
+	err := r.store.UpdatePeer(own, zid, func(p *store.Peer) error {
 		if !memoryOf(*p).Newest.Present() || uint64(m.Stamp) <= p.Requests.Accepted {
 			return errUsed
 		}
@@ -213,16 +237,20 @@ func (r *recogniser) recognise(now time.Time, hello [32]byte) *acquaintance {
 		a.wipe()
 		return nil
 	}
-	_, a.contact, _ = r.store.Peer(r.own, zid)
+	_, a.contact, _ = r.store.Peer(own, zid)
 	return a
 }
 
-func (r *recogniser) lookup(now time.Time, hello [32]byte) (m request.Match, zid [12]byte, ok bool) {
+func (r *recogniser) lookup(now time.Time, own [12]byte, hello [32]byte) (m request.Match, zid [12]byte, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.fill()
-	if m, ok = r.table.Lookup(now, hello); ok {
-		zid = r.known[m.Peer].ZID
+	e, ok := r.expected[own]
+	if !ok {
+		return m, zid, false
+	}
+	if m, ok = e.table.Lookup(now, hello); ok {
+		zid = e.known[m.Peer].ZID
 	}
 	return m, zid, ok
 }

@@ -32,23 +32,6 @@ func CheckServers(relay, stun string) error {
 // is off, and not one STUN packet is sent.
 func usesICE(a *store.Account) bool { return a != nil && (a.Relay.URL != "" || a.STUN != "") }
 
-// openPath opens the way of the media: through NATs and relays where the account
-// has servers for that, else a plain socket.
-func (p *Phone) openPath(ctx context.Context, local netip.Addr) (path.Path, error) {
-	if err := CheckProxy(p.account); err != nil {
-		return nil, err
-	}
-	if !usesICE(p.account) {
-		return p.cfg.OpenPath(local)
-	}
-	cfg, err := iceConfig(p.account, local)
-	if err != nil {
-		return nil, err
-	}
-	cfg.Network = p.network
-	return path.OpenICE(ctx, cfg)
-}
-
 // iceConfig is an account's settings as media/path wants them.
 func iceConfig(a *store.Account, local netip.Addr) (path.ICEConfig, error) {
 	roots, err := rootsOf(a)
@@ -138,7 +121,7 @@ func (c *call) openWay(local netip.Addr) (path.Path, error) {
 		defer close(told)
 		c.emit(Notice{Head: c.head(), Text: "asking the relay for a way for the voice ..."})
 	})
-	p, err := c.phone.openPath(context.Background(), local)
+	p, err := c.account.openPath(context.Background(), local, c.phone.cfg.OpenPath)
 	if !slow.Stop() {
 		<-told
 	}

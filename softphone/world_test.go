@@ -181,7 +181,7 @@ func (u *user) overTCP() {
 func (u *user) start(changes ...change) {
 	u.w.t.Helper()
 	u.switchOn(changes...)
-	if u.phone.HasAccount() {
+	for range u.phone.Accounts() {
 		expect[softphone.Registered](u)
 	}
 }

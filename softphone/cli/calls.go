@@ -12,7 +12,7 @@ import (
 
 // callOptions are common to calling and answering.
 type callOptions struct {
-	Account         string `help:"The account to use, when there are several." placeholder:"AOR"`
+	Account         string `help:"The only account to use. Else all of them are registered, and a call goes out from the one that the contact's phones know." placeholder:"AOR"`
 	RequireVerified bool   `help:"Refuse a call unless its code was compared before."`
 	DTMFInfo        bool   `name:"dtmf-info" help:"Send keys of a telephone in the signalling, for menus that take them in no other way. Every provider on the way reads them."`
 	Profile         string `help:"How the voice is packed, for the whole call and whatever is said: standard; thin, for a data plan that counts (two thirds of the bytes, 20 ms more delay); onion, for a way through Tor." enum:"standard,thin,onion" default:"standard"`
@@ -54,6 +54,7 @@ const whileItRuns = `While it runs, lines on standard input are commands:
   hold, resume             let the other end wait, or talk again
   calls, switch NUMBER     several calls: talking in one lets the others wait
   call URI                 call somebody else meanwhile
+  call URI from ACCOUNT    the same, from the account with that address
   transfer URI             send the other end on to somebody
   connect NUMBER           let the other ends of two calls talk without you
   dtmf KEYS                keys of a telephone: 0 to 9, *, #
@@ -102,6 +103,12 @@ func (c *callCommand) Run(e *env) error {
 		}
 		cfg := e.phoneConfig(c.callOptions, s)
 		cfg.Anonymous = c.Anonymous
+		if cfg.Account == "" && len(cfg.Listen) == 0 {
+			var err error
+			if cfg.Account, err = softphone.AccountFor(s, target); err != nil {
+				return usageError{err}
+			}
+		}
 		return e.talk(cfg, plan{dial: target, calls: 1, talkFor: c.For})
 	})
 }

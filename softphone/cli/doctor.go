@@ -19,7 +19,7 @@ const doctorTime = 10 * time.Second
 var errNoCard = errors.New("there is no sound card")
 
 type doctorCommand struct {
-	Account string `help:"The account to examine, when there are several." placeholder:"AOR"`
+	Account string `help:"The only account to examine, when there are several." placeholder:"AOR"`
 }
 
 // Help says what a clean bill does not prove.
@@ -41,9 +41,26 @@ func (c *doctorCommand) Run(e *env) error {
 		}
 		e.examineDevices()
 		e.examineClock()
-		e.examineRelay(s, c.Account)
-		return e.examineAccount(s, c.Account)
+		return e.examineAccounts(s, c.Account)
 	})
+}
+
+// examineAccounts examines the account named, or one after the other.
+func (e *env) examineAccounts(s *store.Store, named string) error {
+	stored := s.Accounts()
+	if named != "" || len(stored) < 2 {
+		e.examineRelay(s, named)
+		return e.examineAccount(s, named)
+	}
+	var first error
+	for _, a := range stored {
+		e.finding("account", "note", "%s is examined", a.AOR)
+		e.examineRelay(s, a.AOR)
+		if err := e.examineAccount(s, a.AOR); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
 }
 
 // examineRelay asks the account's relay and STUN server, and says what others

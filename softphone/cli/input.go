@@ -85,7 +85,7 @@ func (c *conversation) hint() {
 }
 
 const help = "a answer, d decline, y the codes match, n they differ, m mute, u unmute, p promises, h hang up, " +
-	"hold, resume, call URI, calls, switch NUMBER, transfer URI, connect NUMBER, dtmf KEYS, agree, refuse, q quit"
+	"hold, resume, call URI, call URI from ACCOUNT, calls, switch NUMBER, transfer URI, connect NUMBER, dtmf KEYS, agree, refuse, q quit"
 
 // obey does what one line asks for; false: leave.
 func (c *conversation) obey(line string) bool {
@@ -136,10 +136,11 @@ func (c *conversation) obeyMore(verb, rest string) error {
 	case "dtmf":
 		return c.phone.Digits(c.call, rest)
 	case "call":
-		if err := checkTarget(rest); err != nil {
+		target, from, _ := strings.Cut(rest, " from ")
+		if err := checkTarget(target); err != nil {
 			return err
 		}
-		_, err := c.phone.Call(rest)
+		_, err := c.phone.CallFrom(strings.TrimSpace(from), target)
 		return err
 	case "transfer":
 		return c.phone.Transfer(c.call, rest)
@@ -179,7 +180,11 @@ func (c *conversation) listCalls() {
 		if card.ID == c.call {
 			mark = "*"
 		}
-		c.say("%s %d  %s: %s", mark, i+1, card.Peer, card.Status)
+		peer := card.Peer
+		if card.Account != "" {
+			peer += " (" + card.Account + ")"
+		}
+		c.say("%s %d  %s: %s", mark, i+1, peer, card.Status)
 	}
 }
 

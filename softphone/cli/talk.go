@@ -36,6 +36,7 @@ type conversation struct {
 	dialed bool
 	hinted string                  // the keys that were shown last
 	assays map[string]assay.Report // what was shown of each call
+	lost   map[string]bool         // the accounts that do not come back by themselves
 	timers struct{ talk, wait <-chan time.Time }
 }
 
@@ -54,7 +55,7 @@ func (e *env) talk(cfg softphone.Config, p plan) error {
 		phone.Close(closing)
 		return err
 	}
-	c := &conversation{env: e, plan: p, phone: phone, assays: map[string]assay.Report{}}
+	c := &conversation{env: e, plan: p, phone: phone, assays: map[string]assay.Report{}, lost: map[string]bool{}}
 	if len(cfg.Listen) > 0 {
 		c.say("Listening for direct calls on %s.", strings.Join(cfg.Listen, " and "))
 	}
@@ -72,7 +73,7 @@ func (c *conversation) loop() {
 	if c.waitFor > 0 {
 		c.timers.wait = time.After(c.waitFor)
 	}
-	if c.dial != "" && !c.phone.HasAccount() {
+	if len(c.phone.Accounts()) == 0 {
 		c.begin()
 	}
 	for !c.satisfied() {
@@ -133,10 +134,7 @@ func (c *conversation) hear(ev softphone.Event) {
 	case softphone.Registered:
 		c.begin()
 	case softphone.RegistrationLost:
-		if c.dial != "" && !c.dialed || ev.Retry == 0 {
-			c.note(softphone.Unreachable)
-			c.ended, c.calls = 1, 1 // nothing can come of it any more
-		}
+		c.registrationLost(ev)
 	case softphone.Incoming:
 		if !ev.Refused {
 			c.call = ev.Call
@@ -153,6 +151,18 @@ func (c *conversation) hear(ev softphone.Event) {
 		c.note(ev.Outcome)
 		c.ended++
 		c.turnTo()
+	}
+}
+
+// registrationLost ends what nothing can come of any more: a call that was to be
+// made, and the waiting of a phone whose last account is lost for good.
+func (c *conversation) registrationLost(ev softphone.RegistrationLost) {
+	if ev.Retry == 0 {
+		c.lost[ev.Account] = true
+	}
+	if c.dial != "" && !c.dialed || len(c.lost) == len(c.phone.Accounts()) {
+		c.note(softphone.Unreachable)
+		c.ended, c.calls = 1, 1
 	}
 }
 

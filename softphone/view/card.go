@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"karat/softphone"
@@ -10,12 +11,13 @@ import (
 
 // Phone is what a person sees of the phone itself.
 type Phone struct {
-	// Account is the one registered, empty for none. Status says it in a
-	// sentence, or why not.
-	Account, Status string
-	Level           Level // amber: the provider does not know where we are
-	Notices         []string
-	Calls           []Card // none: the phone is idle
+	// Accounts are those that are registered. Status says it in a sentence, or why
+	// not, for all.
+	Accounts []string
+	Status   string
+	Level    Level // amber: a provider does not know where we are
+	Notices  []string
+	Calls    []Card // none: the phone is idle
 }
 
 // Card is what a person sees of one call. All text in it is clean.
@@ -26,6 +28,8 @@ type Card struct {
 	// Peer is whom we call, or what the caller claims to be.
 	Peer     string
 	Incoming bool
+	// Account is whose call it is, where the phone has several.
+	Account string
 	// Known says what is known of a caller before answering.
 	Known []string
 	// Status is one sentence about where the call stands.
@@ -52,19 +56,41 @@ type Promise struct{ ID, Verdict, Why string }
 
 // Phone returns what is to be seen now. It is the caller's own.
 func (m *Model) Phone() Phone {
-	p := Phone{Account: m.registered, Notices: append([]string(nil), m.notices...)}
-	switch {
-	case m.registered != "":
-		p.Status = "Registered as " + m.registered + "."
-	case m.lost != nil:
-		p.Status, p.Level = registrationLost(*m.lost), Amber
-	default:
-		p.Status = "Not registered."
-	}
+	p := Phone{Notices: append([]string(nil), m.notices...)}
+	p.Accounts, p.Status, p.Level = m.registrations()
 	for _, c := range m.calls {
 		p.Calls = append(p.Calls, c.card())
 	}
 	return p
+}
+
+// registrations says where we can be called.
+func (m *Model) registrations() (registered []string, status string, level Level) {
+	var lost []string
+	for _, a := range m.accounts {
+		if a.lost != nil {
+			lost = append(lost, registrationLost(*a.lost))
+			level = Amber
+			continue
+		}
+		registered = append(registered, a.address)
+	}
+	switch {
+	case len(registered) > 0:
+		lost = append([]string{"Registered as " + listed(registered) + "."}, lost...)
+	case len(lost) == 0:
+		return nil, "Not registered.", Neutral
+	}
+	return registered, strings.Join(lost, " "), level
+}
+
+// listed writes names one after the other.
+func listed(names []string) string {
+	last := len(names) - 1
+	if last == 0 {
+		return names[0]
+	}
+	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
 // Call returns what is to be seen of one call.
@@ -77,7 +103,7 @@ func (m *Model) Call(id string) (card Card, found bool) {
 
 func (c *call) card() Card {
 	card := Card{
-		ID: c.id, Stage: c.stage(), Level: c.level(), Peer: c.peer, Incoming: c.incoming,
+		ID: c.id, Stage: c.stage(), Level: c.level(), Peer: c.peer, Incoming: c.incoming, Account: c.account,
 		Known: append([]string(nil), c.known...), Status: c.status(),
 		Muted: c.muted, Waiting: c.waits(), Actions: c.actions(), Promises: c.promises(), Since: c.since,
 	}

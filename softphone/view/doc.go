@@ -25,10 +25,10 @@
 // Every object has "event", "time" (RFC 3339, UTC) and "call" (empty for the
 // phone's own events). In addition:
 //
-//	registered         –
-//	registration_lost  why, retry_seconds (0: the user must act)
-//	incoming           from, refused, asserted (whom the own provider names; left out where it does not), replaces (a call of ours; likewise)
-//	dialing            to
+//	registered         account
+//	registration_lost  account, why, retry_seconds (0: the user must act)
+//	incoming           from, refused, asserted (whom the own provider names; left out where it does not), replaces (a call of ours; likewise), account (where the phone has several)
+//	dialing            to, account (where the phone has several)
 //	ringing            –
 //	answered           –
 //	secure             sas, key_agreement, hash, cipher, auth_tag, verified, continuity

@@ -118,8 +118,8 @@ func tell(t *testing.T, steps []step) []byte {
 // TestJSONFields holds the fields that scripts rely on.
 func TestJSONFields(t *testing.T) {
 	want := map[string][]string{
-		"registered": {}, "ringing": {}, "answered": {}, "talking": {},
-		"registration_lost": {"retry_seconds", "why"},
+		"registered": {"account"}, "ringing": {}, "answered": {}, "talking": {},
+		"registration_lost": {"account", "retry_seconds", "why"},
 		"dialing":           {"to"},
 		"incoming":          {"from", "refused"},
 		"held":              {"ours", "theirs"},

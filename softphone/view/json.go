@@ -16,8 +16,13 @@ type headJSON struct {
 }
 
 type (
+	registeredJSON struct {
+		headJSON
+		Account string `json:"account"`
+	}
 	registrationLostJSON struct {
 		headJSON
+		Account      string  `json:"account"`
 		Why          string  `json:"why"`
 		RetrySeconds float64 `json:"retry_seconds"`
 	}
@@ -41,6 +46,8 @@ type (
 		Probably string `json:"probably,omitempty"`
 		// Replaces is left out of calls that take the place of none.
 		Replaces string `json:"replaces,omitempty"`
+		// Account is left out where the phone has only one.
+		Account string `json:"account,omitempty"`
 	}
 	heldJSON struct {
 		headJSON
@@ -50,6 +57,12 @@ type (
 	toJSON struct {
 		headJSON
 		To string `json:"to"`
+	}
+	dialingJSON struct {
+		headJSON
+		To string `json:"to"`
+		// Account is left out where the phone has only one.
+		Account string `json:"account,omitempty"`
 	}
 	consentedJSON struct {
 		headJSON
@@ -132,13 +145,13 @@ type (
 func JSON(ev softphone.Event) (object any, ok bool) {
 	switch ev := ev.(type) {
 	case softphone.Registered:
-		return head("registered", ev.Head), true
+		return registeredJSON{head("registered", ev.Head), Clean(ev.Account)}, true
 	case softphone.RegistrationLost:
-		return registrationLostJSON{head("registration_lost", ev.Head), Clean(ev.Why), seconds(ev.Retry)}, true
+		return registrationLostJSON{head("registration_lost", ev.Head), Clean(ev.Account), Clean(ev.Why), seconds(ev.Retry)}, true
 	case softphone.Incoming:
-		return incomingJSON{head("incoming", ev.Head), Clean(ev.From), ev.Refused, Clean(ev.Asserted), Clean(ev.Probably), Clean(ev.Replaces)}, true
+		return incomingJSON{head("incoming", ev.Head), Clean(ev.From), ev.Refused, Clean(ev.Asserted), Clean(ev.Probably), Clean(ev.Replaces), Clean(ev.Account)}, true
 	case softphone.Dialing:
-		return toJSON{head("dialing", ev.Head), Clean(ev.To)}, true
+		return dialingJSON{head("dialing", ev.Head), Clean(ev.To), Clean(ev.Account)}, true
 	case softphone.Ringing:
 		return head("ringing", ev.Head), true
 	case softphone.Answered:

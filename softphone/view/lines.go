@@ -19,7 +19,7 @@ func Lines(ev softphone.Event) []string {
 	case softphone.Incoming:
 		return incomingLines(ev)
 	case softphone.Dialing:
-		return []string{"Calling " + Clean(ev.To) + " …"}
+		return []string{"Calling " + Clean(ev.To) + whose(" from ", ev.Account) + " …"}
 	case softphone.Ringing:
 		return []string{"It rings at the other end."}
 	case softphone.Answered:
@@ -63,9 +63,10 @@ func Lines(ev softphone.Event) []string {
 }
 
 func incomingLines(ev softphone.Incoming) []string {
-	lines := []string{fmt.Sprintf("Call from %s. That is what the caller claims; nobody has checked it.", caller(ev.From))}
+	to := whose(" for ", ev.Account)
+	lines := []string{fmt.Sprintf("Call%s from %s. That is what the caller claims; nobody has checked it.", to, caller(ev.From))}
 	if name := Clean(ev.Probably); name != "" {
-		lines[0] = fmt.Sprintf("Call, probably from %s (%s).", name, caller(ev.From))
+		lines[0] = fmt.Sprintf("Call%s, probably from %s (%s).", to, name, caller(ev.From))
 	}
 	for _, known := range ev.Known {
 		lines = append(lines, "  - "+Clean(known))
@@ -74,6 +75,14 @@ func incomingLines(ev softphone.Incoming) []string {
 		lines = append(lines, "  Not put through. The caller learns no more than from a call that nobody takes.")
 	}
 	return lines
+}
+
+// whose says which account is meant, if that has to be said.
+func whose(word, account string) string {
+	if account == "" {
+		return ""
+	}
+	return word + Clean(account)
 }
 
 func caller(from string) string {

@@ -70,15 +70,21 @@ const (
 // Model is the phone as a person sees it. The zero value is a phone that does
 // nothing yet. It is not safe for concurrent use.
 type Model struct {
-	registered string // the account, empty for none
-	lost       *softphone.RegistrationLost
-	notices    []string
-	calls      []*call // in the order in which they began
+	accounts []registration // in the order in which they were heard of
+	notices  []string
+	calls    []*call // in the order in which they began
+}
+
+// registration is what was heard last of an account.
+type registration struct {
+	address string
+	lost    *softphone.RegistrationLost // nil: it is registered
 }
 
 // call is what was heard of one call.
 type call struct {
 	id, peer          string
+	account           string // whose call it is, where the phone has several
 	probably          string // the contact whose phone calls, as far as that is known
 	incoming          bool
 	known             []string
@@ -102,13 +108,13 @@ type call struct {
 func (m *Model) Apply(ev softphone.Event) {
 	switch ev := ev.(type) {
 	case softphone.Registered:
-		m.registered, m.lost = Clean(ev.Account), nil
+		m.heard(registration{address: Clean(ev.Account)})
 	case softphone.RegistrationLost:
-		m.registered, m.lost = "", &ev
+		m.heard(registration{Clean(ev.Account), &ev})
 	case softphone.Incoming:
-		m.begin(ev.Head, &call{peer: caller(ev.From), probably: Clean(ev.Probably), incoming: true, known: cleanAll(ev.Known), refused: refusedIf(ev.Refused, ev.Why)})
+		m.begin(ev.Head, &call{peer: caller(ev.From), account: Clean(ev.Account), probably: Clean(ev.Probably), incoming: true, known: cleanAll(ev.Known), refused: refusedIf(ev.Refused, ev.Why)})
 	case softphone.Dialing:
-		m.begin(ev.Head, &call{peer: Clean(ev.To)})
+		m.begin(ev.Head, &call{peer: Clean(ev.To), account: Clean(ev.Account)})
 	case softphone.Ringing:
 		m.in(ev.Head, func(c *call) { c.ringing = true })
 	case softphone.Answered:
@@ -150,6 +156,16 @@ func (m *Model) Apply(ev softphone.Event) {
 	case softphone.Ended:
 		m.in(ev.Head, func(c *call) { c.ended = &ev })
 	}
+}
+
+// heard takes in what became of an account.
+func (m *Model) heard(r registration) {
+	i := slices.IndexFunc(m.accounts, func(a registration) bool { return a.address == r.address })
+	if i < 0 {
+		m.accounts = append(m.accounts, r)
+		return
+	}
+	m.accounts[i] = r
 }
 
 func refusedIf(refused bool, why string) *string {

@@ -254,15 +254,21 @@ func TestPhone(t *testing.T) {
 		t.Errorf("an idle phone shows %+v", p)
 	}
 	m.Apply(softphone.Registered{Account: "sip:alice@example.org"})
-	if p := m.Phone(); p.Account != "sip:alice@example.org" || p.Level != Neutral {
+	if p := m.Phone(); !slices.Equal(p.Accounts, []string{"sip:alice@example.org"}) || p.Level != Neutral {
 		t.Errorf("registered: %+v", p)
 	}
 	m.Apply(softphone.RegistrationLost{Account: "sip:alice@example.org", Why: "the server is silent.", Retry: 30 * time.Second})
 	want := "sip:alice@example.org is not registered (the server is silent); trying again in 30 s."
-	if p := m.Phone(); p.Status != want || p.Level != Amber || p.Account != "" {
+	if p := m.Phone(); p.Status != want || p.Level != Amber || len(p.Accounts) != 0 {
 		t.Errorf("lost: %+v", p)
 	}
-	m.Apply(softphone.RegistrationLost{Account: "a", Why: "wrong password"})
+	m.Apply(softphone.Registered{Account: "sip:alice@work.example"})
+	m.Apply(softphone.Registered{Account: "sip:al@example.net"})
+	want = "Registered as sip:alice@work.example and sip:al@example.net. " + want
+	if p := m.Phone(); p.Status != want || p.Level != Amber || len(p.Accounts) != 2 {
+		t.Errorf("one of three lost: %+v", p)
+	}
+	m.Apply(softphone.RegistrationLost{Account: "sip:alice@example.org", Why: "wrong password"})
 	if p := m.Phone(); !strings.Contains(p.Status, "by itself") {
 		t.Errorf("lost for good: %+v", p)
 	}
