@@ -84,13 +84,17 @@ func inWorldAt(t *testing.T, now time.Time, f func(t *testing.T, w *world)) {
 		go w.proxy.ServeTCP(streams)
 		go w.proxy.ServeTLS(secured)
 		defer w.proxy.Close()
-		defer func() {
-			for _, u := range w.started {
-				u.stop()
-			}
-		}()
+		defer w.stopAll()
 		f(t, w)
 	})
+}
+
+// stopAll switches all phones off.
+func (w *world) stopAll() {
+	for _, u := range w.started {
+		u.stop()
+	}
+	w.started = nil
 }
 
 func (w *world) tap(p simnet.Packet) {
@@ -137,8 +141,7 @@ type user struct {
 type change func(*softphone.Config)
 
 func (w *world) user(name, addr string) *user {
-	u := &user{w: w, name: name, addr: addr, home: filepath.Join(w.t.TempDir(), name)}
-	u.open()
+	u := w.nobody(name, addr)
 	err := u.store.SetAccount(store.Account{
 		AOR: "sip:" + name + "@example.org", Registrar: "sip:" + providerAddr + ":5060;transport=udp",
 		Password: secret.Copy([]byte(name[:1] + "-pw")),
@@ -146,6 +149,13 @@ func (w *world) user(name, addr string) *user {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	return u
+}
+
+// nobody is a user without an account.
+func (w *world) nobody(name, addr string) *user {
+	u := &user{w: w, name: name, addr: addr, home: filepath.Join(w.t.TempDir(), name)}
+	u.open()
 	return u
 }
 
