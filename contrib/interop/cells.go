@@ -17,7 +17,7 @@ func cells() []cell {
 	var all []cell
 	all = append(all, peerCells()...)
 	all = append(all, matrixCells()...)
-	all = append(all, unlinkedCell(), gruuCell())
+	all = append(all, unlinkedCell(), gruuCell(), accountsCell())
 	all = append(all, wayCells()...)
 	all = append(all, linphoneCells()...)
 	all = append(all, controlCells()...)

@@ -32,8 +32,8 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs Karat as a user would, in testdata/*.txtar. Each script has a
 // SIP provider of its own at $PROXY (UDP) and
-// $TLSPROXY, with the users alice and bob and the
-// passwords in alice.pw and bob.pw.
+// $TLSPROXY, with the users alice, bob and carol and
+// the passwords in alice.pw, bob.pw and carol.pw.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata",
@@ -57,7 +57,7 @@ func provide(env *testscript.Env) error {
 		return err
 	}
 	proxy := registrar.New(registrar.Config{Domain: "127.0.0.1", TLS: config, Users: map[string]secret.Bytes{
-		"alice": secret.Copy([]byte("a-pw")), "bob": secret.Copy([]byte("b-pw")),
+		"alice": secret.Copy([]byte("a-pw")), "bob": secret.Copy([]byte("b-pw")), "carol": secret.Copy([]byte("c-pw")),
 	}})
 	go proxy.ServeUDP(conn) // Close waits for both
 	go proxy.ServeTLS(secured)
@@ -68,7 +68,7 @@ func provide(env *testscript.Env) error {
 	env.Setenv("XDG_STATE_HOME", env.WorkDir+"/state")
 	env.Setenv("HOME", env.WorkDir)
 	env.Setenv("DBUS_SESSION_BUS_ADDRESS", "")
-	for name, pw := range map[string]string{"alice.pw": "a-pw\n", "bob.pw": "b-pw\n", "wrong.pw": "guess\n"} {
+	for name, pw := range map[string]string{"alice.pw": "a-pw\n", "bob.pw": "b-pw\n", "carol.pw": "c-pw\n", "wrong.pw": "guess\n"} {
 		if err := os.WriteFile(env.WorkDir+"/"+name, []byte(pw), 0o600); err != nil {
 			return err
 		}

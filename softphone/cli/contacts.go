@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"crypto/subtle"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -24,36 +25,56 @@ type contactsList struct{}
 // Run lists contacts and nameless peers.
 func (contactsList) Run(e *env) error {
 	return e.withStore(func(s *store.Store) error {
+		met := metAt(s)
 		for _, c := range s.Contacts() {
-			e.showContact(c)
+			e.showContact(c, met)
 		}
 		for _, p := range s.Unnamed() {
-			e.showPeer("", p)
+			e.showPeer("", p, met[p.OwnZID])
 		}
 		return nil
 	})
 }
 
-func (e *env) showContact(c store.Contact) {
+// metAt are the accounts by the ZIDs that phones know them by; empty: there is one
+// at most, and nothing to be said.
+func metAt(s *store.Store) map[[12]byte]string {
+	accounts := s.Accounts()
+	if len(accounts) < 2 {
+		return nil
+	}
+	met := map[[12]byte]string{s.DirectZID(): "direct calls"}
+	for _, a := range accounts {
+		met[a.ZID] = a.AOR
+	}
+	return met
+}
+
+func (e *env) showContact(c store.Contact, met map[[12]byte]string) {
 	if e.flags.JSON {
 		e.object(map[string]any{"contact": c.Name, "uris": c.URIs, "phones": len(c.Peers)})
 	} else {
 		e.say("%s  %s", c.Name, strings.Join(c.URIs, " "))
 	}
 	for _, p := range c.Peers {
-		e.showPeer(c.Name, p)
+		e.showPeer(c.Name, p, met[p.OwnZID])
 	}
 	if c.AnewUntil.After(time.Now()) && !e.flags.JSON {
 		e.say("  the phone that answers your next call, until %s, is taken for theirs", clock(c.AnewUntil))
 	}
 }
 
-func (e *env) showPeer(name string, p store.Peer) {
+// showPeer shows one phone; at is the account that it knows, empty: the only one.
+func (e *env) showPeer(name string, p store.Peer, at string) {
 	if e.flags.JSON {
-		e.object(map[string]any{
+		shown := map[string]any{
 			"phone": peerID(p), "contact": name, "verified": p.Verified,
 			"verified_name": p.VerifiedName, "reintroduced": p.Reintroduced, "key_agreement": p.BestKeyAgreement,
-		})
+		}
+		if at != "" {
+			shown["account"] = at
+		}
+		e.object(shown)
 		return
 	}
 	state := "code not compared yet"
@@ -66,15 +87,22 @@ func (e *env) showPeer(name string, p store.Peer) {
 	if p.Reintroduced {
 		state = "re-introduced, " + state
 	}
+	if at != "" {
+		state += ", known to " + at
+	}
 	if name == "" {
 		name = "not named"
 	}
 	e.say("  phone %s  (%s)  %s", peerID(p), name, state)
 }
 
-// peerID is how a phone is named on the command line: enough of its ZID to tell
-// it from the others that one knows.
-func peerID(p store.Peer) string { return hex.EncodeToString(p.ZID[:4]) }
+// peerID is how a phone is named on the command line: enough of its ZID to tell it
+// from the others that one knows, and of ours, since one phone may know two accounts.
+func peerID(p store.Peer) string {
+	id := make([]byte, 4)
+	subtle.XORBytes(id, p.ZID[:len(id)], p.OwnZID[:len(id)])
+	return hex.EncodeToString(id)
+}
 
 type contactsAdd struct {
 	Name string `arg:"" help:"The person's name."`
@@ -225,7 +253,7 @@ func (c *verifyCommand) Run(e *env) error {
 			return err
 		}
 		p, name, _ = s.Peer(p.OwnZID, p.ZID)
-		e.showPeer(name, p)
+		e.showPeer(name, p, metAt(s)[p.OwnZID])
 		return nil
 	})
 }

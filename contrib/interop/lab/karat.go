@@ -72,14 +72,17 @@ func (l *Lab) NewKarat(ctx context.Context, c KaratConfig) (*Karat, error) {
 	return k, k.addAccount(ctx)
 }
 
-func (k *Karat) addAccount(ctx context.Context) error {
+func (k *Karat) addAccount(ctx context.Context) error { return k.AlsoAs(ctx, k.User) }
+
+// AlsoAs adds an account of another user of the proxy, like the first.
+func (k *Karat) AlsoAs(ctx context.Context, user string) error {
 	password := filepath.Join(k.home, "password")
-	if err := os.WriteFile(password, []byte(k.Proxy.Users[k.User]+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(password, []byte(k.Proxy.Users[user]+"\n"), 0o600); err != nil {
 		return fmt.Errorf("lab: karat: %w", err)
 	}
 	args := []string{
-		"account", "add", "--aor", k.Proxy.AOR(k.User), "--registrar", k.named(k.Proxy.Registrar(k.Transport)),
-		"--auth-user", k.User, "--password-file", password, "--ca", k.Proxy.Authority.CA,
+		"account", "add", "--aor", k.Proxy.AOR(user), "--registrar", k.named(k.Proxy.Registrar(k.Transport)),
+		"--auth-user", user, "--password-file", password, "--ca", k.Proxy.Authority.CA,
 	}
 	if k.Proxy.Algorithm == "MD5" {
 		args = append(args, "--weak-digest") // outside of TLS it needs the user's word
@@ -244,6 +247,7 @@ type KaratEvent struct {
 	Seconds      float64   `json:"seconds"`
 	Phone        string    `json:"phone"`
 	Probably     string    `json:"probably"`
+	Account      string    `json:"account"`
 	Promises     []struct {
 		ID      string `json:"id"`
 		Verdict string `json:"verdict"`
