@@ -3,10 +3,11 @@
 // them: the keys that zrtp agreed on become SRTP keys, the hash of a Hello
 // becomes a line of an offer.
 //
-// A Phone has one goroutine that hears its SIP agent. Each call has one
-// goroutine that owns everything about the call, its media path and its keys
-// included; whoever wants something of a call sends it a message. What happens
-// comes out as Events, which softphone/view turns into what a person sees.
+// A Phone has any number of accounts, each with a SIP agent and a goroutine that
+// hears it. Each call has one goroutine that owns everything about the call, its
+// media path and its keys included; whoever wants something of a call sends it a
+// message. What happens comes out as Events, which softphone/view turns into what a
+// person sees.
 //
 // The package decides nothing about privacy by itself: a call collects facts,
 // softphone/assay judges them, and the microphone opens only on its Allow.
