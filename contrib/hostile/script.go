@@ -24,6 +24,10 @@ type Script struct {
 	Role Role
 	// Stream: it is for a connection; else for datagrams.
 	Stream bool
+	// story: it is no message of which one thing is wrong.
+	story bool
+	// method is of the phone's request that is answered wrongly.
+	method string
 	// begin is done when the phone is there, react for each of its requests.
 	begin func(s *session)
 	react func(s *session, r Request)
@@ -78,7 +82,7 @@ func (sc scene) spoilt(m mutation) Script {
 			sc.after(s, r)
 		}
 	}
-	script := Script{Name: sc.name + ", " + m.name, Role: sc.role, react: honest}
+	script := Script{Name: sc.name + ", " + m.name, Role: sc.role, method: sc.method, react: honest}
 	if sc.role == Called {
 		script.begin = func(s *session) { spoil(s, Request{}) }
 		return script

@@ -10,7 +10,7 @@ import (
 
 // always answers one method in one way, however often it is asked.
 func always(name string, role Role, method string, f func(s *session, r Request)) Script {
-	return Script{Name: name, Role: role, react: func(s *session, r Request) {
+	return Script{Name: name, Role: role, story: true, method: method, react: func(s *session, r Request) {
 		if r.method == method {
 			f(s, r)
 			return
@@ -236,7 +236,7 @@ func disorders() []Script {
 }
 
 func calledBy(name string, f func(s *session)) Script {
-	return Script{Name: name, Role: Called, begin: f, react: func(*session, Request) {}}
+	return Script{Name: name, Role: Called, story: true, begin: f, react: func(*session, Request) {}}
 }
 
 // flood sends a message n times.

@@ -23,6 +23,14 @@ func hostileCells() []cell {
 		name:   "hostile/process",
 		proves: "a server that answers wrongly in some dozens of ways: each call, and each registration, comes to an end that the program says in a sentence and in its exit code, and its memory stays as it was",
 		limit:  10 * time.Minute, karat: true, full: true, items: []int{18, 28, 50}, run: hostileProcess,
+	}, {
+		name:   "hostile/sipp",
+		proves: "the same of a sipp that plays two dozen wrong answers, some over TCP: and no voice leaves, for no keys are agreed",
+		limit:  2 * time.Minute, karat: true, items: []int{18, 28, 50}, run: func(ctx context.Context, b *bench) error { return hostileSIPp(ctx, b, sample) },
+	}, {
+		name:   "hostile/sipp-300",
+		proves: "the same of a sipp that plays more than 300",
+		limit:  20 * time.Minute, karat: true, full: true, items: []int{18, 28, 50}, run: func(ctx context.Context, b *bench) error { return hostileSIPp(ctx, b, everyThird) },
 	}}
 }
 
@@ -105,41 +113,55 @@ const (
 )
 
 func hostileProcess(ctx context.Context, b *bench) error {
-	quiet, err := b.nobody(ctx)
+	scripts, err := chosenScripts()
 	if err != nil {
 		return err
 	}
-	scripts, err := chosenScripts()
+	authority, err := lab.NewAuthority(b.Dir, b.IP)
+	if err != nil {
+		return err
+	}
+	var all []*meeting
+	for i, s := range scripts {
+		m := &meeting{
+			bench: b, what: s.Name, role: s.Role, stream: s.Stream, patience: hostilePatience, wait: hostileWait,
+			name: fmt.Sprintf("hostile%d", i), listen: fmt.Sprintf("udp:%s:%d", b.IP, b.Port()), authority: authority,
+		}
+		m.serve = func(context.Context) (string, func() error, error) { return m.play(s) }
+		all = append(all, m)
+	}
+	return b.meetAll(ctx, all, hostileAtOnce)
+}
+
+// meetAll lets Karat meet servers, some at a time, and holds what it takes against what
+// a call takes that nobody answers.
+func (b *bench) meetAll(ctx context.Context, all []*meeting, atOnce int) error {
+	quiet, err := b.nobody(ctx, all[0].patience)
 	if err != nil {
 		return err
 	}
 	var (
 		running sync.WaitGroup
-		slots   = make(chan struct{}, hostileAtOnce)
-		faults  = make([]error, len(scripts))
-		most    = make([]int64, len(scripts))
+		slots   = make(chan struct{}, atOnce)
+		faults  = make([]error, len(all))
+		most    = make([]int64, len(all))
 	)
-	authority, err := lab.NewAuthority(b.Dir, b.IP)
-	if err != nil {
-		return err
-	}
-	for i, s := range scripts {
+	for i, m := range all {
 		slots <- struct{}{}
-		m := &meeting{bench: b, script: s, name: fmt.Sprintf("hostile%d", i), listen: fmt.Sprintf("udp:%s:%d", b.IP, b.Port()), authority: authority}
 		running.Go(func() {
 			defer func() { <-slots }()
 			if err := m.run(ctx); err != nil {
-				faults[i] = fmt.Errorf("%s: %w", s.Name, err)
+				faults[i] = fmt.Errorf("%s: %w", m.what, err)
 				return
 			}
 			most[i] = m.peak
 			if m.peak > quiet+hostileGrowth {
-				faults[i] = fmt.Errorf("%s: it held %d MiB, and %d MiB in a call to nobody", s.Name, m.peak>>20, quiet>>20)
+				faults[i] = fmt.Errorf("%s: it held %d MiB, and %d MiB in a call to nobody", m.what, m.peak>>20, quiet>>20)
 			}
 		})
 	}
 	running.Wait()
-	b.note("%d scripts; at most %d MiB, %d in a call to nobody", len(scripts), slices.Max(most)>>20, quiet>>20)
+	b.note("%d scripts; at most %d MiB, %d in a call to nobody", len(all), slices.Max(most)>>20, quiet>>20)
 	return errors.Join(faults...)
 }
 
@@ -157,25 +179,33 @@ func chosenScripts() ([]hostile.Script, error) {
 	return chosen, nil
 }
 
-// meeting is one script put to one Karat.
+// meeting is one server that one Karat meets.
 type meeting struct {
 	*bench
-	script    hostile.Script
+	what   string // it does
+	role   hostile.Role
+	stream bool
+	// serve starts the server, and returns where it is and what ends it: that tells,
+	// too, whether the server did its part.
+	serve func(ctx context.Context) (at string, stop func() error, err error)
+	// patience is how long the user lets a call ring, wait how long Karat can be called
+	// without an account.
+	patience, wait time.Duration
+
 	name      string
 	listen    string // where Karat does
 	authority *lab.Authority
-	server    *hostile.Server
 	peak      int64 // the most memory that it held
 }
 
 // nobody is how much memory a call takes that nobody answers.
-func (b *bench) nobody(ctx context.Context) (int64, error) {
+func (b *bench) nobody(ctx context.Context, patience time.Duration) (int64, error) {
 	conn, err := net.ListenPacket("udp", b.IP+":0")
 	if err != nil {
 		return 0, err
 	}
 	defer conn.Close()
-	m := &meeting{bench: b, name: "nobody"}
+	m := &meeting{bench: b, name: "nobody", patience: patience}
 	karat, err := b.NewKarat(ctx, lab.KaratConfig{Binary: b.karat, User: m.name, Listen: fmt.Sprintf("udp:%s:%d", b.IP, b.Port()), Speech: b.alice})
 	if err != nil {
 		return 0, err
@@ -191,44 +221,45 @@ func (b *bench) nobody(ctx context.Context) (int64, error) {
 }
 
 func (m *meeting) run(ctx context.Context) error {
-	at, stop, err := m.serve()
+	at, stop, err := m.serve(ctx)
 	if err != nil {
 		return err
 	}
-	defer stop()
 	call, err := m.meet(ctx, at)
 	if err != nil {
-		return err
+		return errors.Join(err, stop())
 	}
-	if err := m.follow(ctx, call); err != nil {
+	if err := errors.Join(m.follow(ctx, call), stop()); err != nil {
 		return err
-	}
-	if n := m.server.Requests.Load(); n > hostileRequests {
-		return fmt.Errorf("it sent %d requests", n)
 	}
 	return m.judge(call)
 }
 
-// serve starts the server, and returns where it is and what ends it.
-func (m *meeting) serve() (at string, stop func(), err error) {
-	if m.script.Stream {
+// play is serve by a server of contrib/hostile.
+func (m *meeting) play(script hostile.Script) (at string, stop func() error, err error) {
+	server := &hostile.Server{Script: script}
+	modest := func() error {
+		if n := server.Requests.Load(); n > hostileRequests {
+			return fmt.Errorf("it sent %d requests", n)
+		}
+		return nil
+	}
+	if script.Stream {
 		listener, err := net.Listen("tcp", m.IP+":0")
 		if err != nil {
 			return "", nil, err
 		}
-		at = listener.Addr().String()
-		m.server = &hostile.Server{Script: m.script, Local: at}
-		go m.server.ServeStream(listener) // ends with the cell's process at the latest
-		return at, func() { _ = listener.Close() }, nil
+		server.Local = listener.Addr().String()
+		go server.ServeStream(listener) // ends with the cell's process at the latest
+		return server.Local, func() error { return errors.Join(listener.Close(), modest()) }, nil
 	}
 	conn, err := net.ListenPacket("udp", m.IP+":0")
 	if err != nil {
 		return "", nil, err
 	}
-	at = conn.LocalAddr().String()
-	m.server = &hostile.Server{Script: m.script, Local: at}
+	server.Local = conn.LocalAddr().String()
 	var peer net.Addr
-	if m.script.Role == hostile.Called {
+	if script.Role == hostile.Called {
 		if peer, err = net.ResolveUDPAddr("udp", strings.TrimPrefix(m.listen, "udp:")); err != nil {
 			return "", nil, err
 		}
@@ -237,16 +268,16 @@ func (m *meeting) serve() (at string, stop func(), err error) {
 		if peer != nil {
 			time.Sleep(hostileWait / 4) // the phone starts
 		}
-		m.server.Serve(conn, peer)
+		server.Serve(conn, peer)
 	}()
-	return at, func() { _ = conn.Close() }, nil
+	return server.Local, func() error { return errors.Join(conn.Close(), modest()) }, nil
 }
 
 // meet has Karat do what the script wants of it.
 func (m *meeting) meet(ctx context.Context, at string) (*lab.KaratCall, error) {
 	c := lab.KaratConfig{Binary: m.karat, User: m.name, Listen: m.listen, Speech: m.alice}
-	wait := hostileWait
-	if m.script.Role == hostile.Registering {
+	wait := m.wait
+	if m.role == hostile.Registering {
 		server, err := netip.ParseAddrPort(at)
 		if err != nil {
 			return nil, err
@@ -261,11 +292,11 @@ func (m *meeting) meet(ctx context.Context, at string) (*lab.KaratCall, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.script.Role != hostile.Calling {
+	if m.role != hostile.Calling {
 		return karat.AnswerFor(ctx, wait)
 	}
 	target := "sip:server@" + at
-	if m.script.Stream {
+	if m.stream {
 		target += ";transport=tcp"
 	}
 	return karat.Dial(ctx, target, talkTime)
@@ -280,7 +311,10 @@ func (m *meeting) follow(ctx context.Context, call *lab.KaratCall) error {
 	}()
 	look := time.NewTicker(50 * time.Millisecond)
 	defer look.Stop()
-	limit, gone := time.After(hostilePatience), false
+	limit, gone := time.After(m.patience), false
+	if m.role != hostile.Calling {
+		limit = nil // it ends by itself
+	}
 	for {
 		select {
 		case err := <-ended:
@@ -319,7 +353,7 @@ func (m *meeting) judge(call *lab.KaratCall) error {
 	if code == 1 || code == 2 {
 		return fmt.Errorf("exit %d: %s", code, call.Tail())
 	}
-	switch m.script.Role {
+	switch m.role {
 	case hostile.Called:
 		return nil
 	case hostile.Registering:

@@ -54,10 +54,15 @@ const socketPoll = time.Millisecond
 // WaitSocket returns when the program had a UDP socket bound to the port, or
 // to any when it is 0. It looks every millisecond.
 func (p *Process) WaitSocket(ctx context.Context, port int) (time.Time, error) {
+	return p.waitSocket(ctx, "udp", port)
+}
+
+// waitSocket is WaitSocket for a protocol, tcp or udp.
+func (p *Process) waitSocket(ctx context.Context, protocol string, port int) (time.Time, error) {
 	tick := time.NewTicker(socketPoll)
 	defer tick.Stop()
 	for {
-		if p.hasSocket(port) {
+		if p.hasSocket(protocol, port) {
 			return time.Now(), nil
 		}
 		select {
@@ -70,10 +75,10 @@ func (p *Process) WaitSocket(ctx context.Context, port int) (time.Time, error) {
 	}
 }
 
-func (p *Process) hasSocket(port int) bool {
+func (p *Process) hasSocket(protocol string, port int) bool {
 	var b []byte
-	for _, family := range []string{"udp", "udp6"} {
-		table, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", p.Pid(), family))
+	for _, family := range []string{"", "6"} {
+		table, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s%s", p.Pid(), protocol, family))
 		if err != nil {
 			return false
 		}

@@ -1,13 +1,16 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"karat/media/codec"
@@ -96,6 +99,70 @@ func (s *SIPp) play(ctx context.Context, l *Lab, scenario string) (*Process, err
 }
 
 func (s *SIPp) errors() string { return filepath.Join(s.dir, "errors") }
+
+// PlayConfig is how a sipp is set up that plays a scenario by itself, with no proxy.
+type PlayConfig struct {
+	Name   string
+	XML    []byte
+	Port   int
+	Stream bool // TCP
+	// Peer is whom it calls, at the earliest after Delay; empty: it is called.
+	Peer  string
+	Delay time.Duration
+}
+
+// Played is a sipp that plays a scenario.
+type Played struct {
+	*Process
+	log string
+}
+
+// Play starts one. It goes on with what it can where the other end does something else
+// than the scenario says.
+func (l *Lab) Play(ctx context.Context, c PlayConfig) (*Played, error) {
+	dir, err := l.Subdir(c.Name)
+	if err != nil {
+		return nil, err
+	}
+	scenario, log := filepath.Join(dir, "scenario.xml"), filepath.Join(dir, "log")
+	if err := os.WriteFile(scenario, c.XML, 0o600); err != nil {
+		return nil, fmt.Errorf("lab: sipp: %w", err)
+	}
+	args := []string{
+		"-sf", scenario, "-m", "1", "-nostdin", "-i", l.IP, "-p", strconv.Itoa(c.Port), "-default_behaviors", "none",
+		"-trace_err", "-error_file", filepath.Join(dir, "errors"), "-trace_logs", "-log_file", log,
+	}
+	if c.Stream {
+		args = append(args, "-t", "t1")
+	}
+	command := Command{Name: "sipp", Path: "sipp", Dir: dir, Args: append(args, cmp.Or(c.Peer, l.IP))}
+	if c.Delay > 0 {
+		command.Wrap = []string{"sh", "-c", fmt.Sprintf(`sleep %.1f; exec "$0" "$@"`, c.Delay.Seconds())}
+	}
+	p, err := l.Start(ctx, command)
+	if err != nil {
+		return nil, err
+	}
+	played := &Played{Process: p, log: log}
+	if c.Peer != "" {
+		return played, nil
+	}
+	protocol := "udp"
+	if c.Stream {
+		protocol = "tcp"
+	}
+	_, err = p.waitSocket(ctx, protocol, c.Port)
+	return played, err
+}
+
+// Logged are the lines that the scenario logs.
+func (p *Played) Logged() ([]string, error) {
+	b, err := os.ReadFile(p.log)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return strings.Split(strings.TrimSpace(string(b)), "\n"), err
+}
 
 // WaitPlayed waits until the scenario was played, as it is written.
 func (s *SIPp) WaitPlayed(ctx context.Context) error {
