@@ -31,6 +31,7 @@ var (
 	errSlow    = errors.New("it takes too long")
 	errLarge   = errors.New("sipp reads no scenario of that size")
 	errStart   = errors.New("sipp sends nothing that does not begin like SIP")
+	errCode    = errors.New("sipp sends no code beyond 700")
 )
 
 const (
@@ -337,6 +338,9 @@ func written(b []byte) (string, error) {
 	start, _, _ := strings.Cut(string(b), "\r\n")
 	if !strings.Contains(start, "SIP/") {
 		return "", errStart
+	}
+	if words := strings.Fields(start); strings.HasPrefix(start, "SIP/") && len(words) > 1 && len(words[1]) > 3 {
+		return "", errCode
 	}
 	var out strings.Builder
 	for i := 0; i < len(body); {

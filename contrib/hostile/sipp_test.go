@@ -83,7 +83,7 @@ func TestWritten(t *testing.T) {
 			t.Errorf("%q: %q, %v", tc.message, got, err)
 		}
 	}
-	for message, want := range map[string]error{"": errNothing, "SIP/2.0 \x00": errNUL, "no SIP": errStart} {
+	for message, want := range map[string]error{"": errNothing, "SIP/2.0 \x00": errNUL, "no SIP": errStart, "SIP/2.0 9200 OK": errCode} {
 		if _, err := written([]byte(message)); !errors.Is(err, want) {
 			t.Errorf("%q: %v", message, err)
 		}

@@ -136,16 +136,14 @@ func hostileProcess(ctx context.Context, b *bench) error {
 // meetAll lets Karat meet servers, some at a time, and holds what it takes against what
 // a call takes that nobody answers.
 func (b *bench) meetAll(ctx context.Context, all []*meeting, atOnce int) error {
-	quiet, err := b.nobody(ctx, all[0].patience)
-	if err != nil {
-		return err
-	}
 	var (
 		running sync.WaitGroup
 		slots   = make(chan struct{}, atOnce)
-		faults  = make([]error, len(all))
+		faults  = make([]error, len(all)+1)
 		most    = make([]int64, len(all))
+		quiet   int64
 	)
+	running.Go(func() { quiet, faults[len(all)] = b.nobody(ctx, all[0].patience) })
 	for i, m := range all {
 		slots <- struct{}{}
 		running.Go(func() {
@@ -155,12 +153,14 @@ func (b *bench) meetAll(ctx context.Context, all []*meeting, atOnce int) error {
 				return
 			}
 			most[i] = m.peak
-			if m.peak > quiet+hostileGrowth {
-				faults[i] = fmt.Errorf("%s: it held %d MiB, and %d MiB in a call to nobody", m.what, m.peak>>20, quiet>>20)
-			}
 		})
 	}
 	running.Wait()
+	for i, m := range all {
+		if m.peak > quiet+hostileGrowth {
+			faults[i] = errors.Join(faults[i], fmt.Errorf("%s: it held %d MiB, and %d MiB in a call to nobody", m.what, m.peak>>20, quiet>>20))
+		}
+	}
 	b.note("%d scripts; at most %d MiB, %d in a call to nobody", len(all), slices.Max(most)>>20, quiet>>20)
 	return errors.Join(faults...)
 }
