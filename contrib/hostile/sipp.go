@@ -140,7 +140,7 @@ const (
 
 // called is the scenario of a server that the phone calls.
 func (w *writer) called() {
-	w.hear("INVITE", "", over)
+	w.hear("INVITE", "")
 	w.react("INVITE", 0)
 	for round := range w.rounds + 1 {
 		// What comes next, in any order; an INVITE begins the next round.
@@ -175,11 +175,11 @@ func (w *writer) part(method string, label, then int) {
 // registrar is the scenario of a server that the phone registers at.
 func (w *writer) registrar() {
 	for round := range w.rounds {
-		w.hear("REGISTER", "", over)
+		w.hear("REGISTER", "")
 		w.react("REGISTER", round)
 	}
 	w.line(`<label id="%d"/>`, waiting)
-	w.hear("REGISTER", "", over)
+	w.hear("REGISTER", "")
 	w.react("REGISTER", w.rounds)
 	w.line(`<nop next="%d"/>`, waiting)
 	w.end()
@@ -196,16 +196,17 @@ func (w *writer) end() {
 	w.line(`<pause milliseconds="500"/>`)
 }
 
-// hear waits for a request, and notes what an answer to it repeats.
-func (w *writer) hear(method, optional string, otherwise int) {
-	w.line(`<recv request="%s"%s timeout="%d" ontimeout="%d"><action>`, method, optional, listens.Milliseconds(), otherwise)
+// hear waits for a request, and notes what an answer to it repeats. If none comes the
+// scenario is over.
+func (w *writer) hear(method, optional string) {
+	w.line(`<recv request="%s"%s timeout="%d" ontimeout="%d"><action>`, method, optional, listens.Milliseconds(), over)
 	w.capture(method)
 	w.line(`</action></recv>`)
 }
 
 // mayHear goes to a label where a request comes.
 func (w *writer) mayHear(method string, label int) {
-	w.hear(method, fmt.Sprintf(` optional="true" next="%d"`, label), over)
+	w.hear(method, fmt.Sprintf(` optional="true" next="%d"`, label))
 }
 
 // hearNothing ends a list of requests that may come: sipp wants one that must.
@@ -312,7 +313,10 @@ func symbol(keyword string) string {
 func symbolic(method string) Request {
 	part := func(name string) string { return symbol("[$" + variable(method, name) + "]") }
 	r := Request{method: method, uri: part("uri"), fields: []field{
-		{"Via", part("via")}, {"From", part("from")}, {"To", part("to")}, {"Call-ID", part("callid")},
+		{"Via", part("via")},
+		{"From", part("from")},
+		{"To", part("to")},
+		{"Call-ID", part("callid")},
 		{"CSeq", part("number") + " " + method},
 	}}
 	if hasContact(method) {
