@@ -202,7 +202,7 @@ func TestConfigurationsName(t *testing.T) {
 
 func TestProcessFigures(t *testing.T) {
 	l := newLab(t)
-	p, err := l.Start(t.Context(), Command{Name: "busy", Path: "sh", Dir: l.Dir, Args: []string{"-c", "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; echo done; exec cat"}})
+	p, err := l.Start(t.Context(), Command{Name: "busy", Path: "sh", Dir: l.Dir, Args: []string{"-c", "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; echo done; read end"}})
 	if err != nil {
 		t.Fatal(err)
 	}
