@@ -86,7 +86,7 @@ func (l *line) receive(f *device.Frame) {
 	l.to.receive(l.clock, 1, peerAddr, l.last)
 	for range l.from.out.profile.Samples / len(f) {
 		l.clock = l.clock.Add(device.FrameSamples * time.Second / device.SampleRate)
-		l.to.nextFrame(l.clock, f)
+		l.to.nextBlock(l.clock, f[:])
 	}
 }
 

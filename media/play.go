@@ -2,6 +2,7 @@ package media
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"karat/media/codec"
@@ -10,8 +11,8 @@ import (
 	"karat/media/stretch"
 )
 
-// player is the way from the playout buffer to the speaker. Only its goroutine
-// uses it.
+// player is the way from the playout buffer to the speaker. Only the speaker's thread
+// uses it, while it plays.
 type player struct {
 	decoder *codec.Decoder
 	phone   *telephoneDecoder // nil: the voice is Opus
@@ -24,39 +25,24 @@ type player struct {
 	meter   meter
 }
 
-// player fills the speaker, at the pace of the speaker.
-func (s *Stream) player() {
-	var f device.Frame
-	defer s.play.wipe()
-	for {
-		select {
-		case <-s.closing:
-			return
-		default:
-		}
-		s.nextFrame(time.Now(), &f)
-		if err := s.cfg.Device.Write(&f); err != nil {
-			s.fail("the speaker ended", err)
-			return
-		}
-	}
-}
+// fill makes what the speaker is about to play.
+func (s *Stream) fill(samples []int16) { s.nextBlock(time.Now(), samples) }
 
-// nextFrame makes the next block of what the peer says.
-func (s *Stream) nextFrame(now time.Time, f *device.Frame) {
+// nextBlock makes the next block of what the peer says, of 20 ms at most.
+func (s *Stream) nextBlock(now time.Time, block []int16) {
 	p := &s.play
 	s.in.mu.Lock()
-	s.in.buffer.Tick(now, len(f))
+	s.in.buffer.Tick(now, len(block))
 	s.in.mu.Unlock()
-	for p.n < len(f) {
+	for p.n < len(block) {
 		s.in.mu.Lock()
 		act := s.in.buffer.Next(now, p.n, p.payload[:])
 		s.in.mu.Unlock()
 		p.do(act)
 	}
-	copy(f[:], p.waiting[:p.n])
-	p.n = copy(p.waiting[:], p.waiting[len(f):p.n])
-	s.counters.level.Store(p.meter.bits(f[:]))
+	copy(block, p.waiting[:p.n])
+	p.n = copy(p.waiting[:], p.waiting[len(block):p.n])
+	s.counters.level.Store(p.meter.bits(block))
 }
 
 // do carries out what the playout buffer decided.
@@ -157,8 +143,9 @@ const meterBlocks = device.SampleRate / device.FrameSamples
 
 // meter tells the peak of the last second.
 type meter struct {
-	peaks [meterBlocks]uint16
-	next  int
+	peaks [meterBlocks]uint16 // of 20 ms each
+	next  int                 // the one that is being made
+	n     int                 // its samples so far
 }
 
 // silentLevelDB stands for digital zero.
@@ -169,17 +156,17 @@ var silentLevel = math.Float64bits(silentLevelDB)
 // bits is the level that add returns, as an atomic number takes it.
 func (m *meter) bits(block []int16) uint64 { return math.Float64bits(m.add(block)) }
 
-// add takes a block and returns the level in dBFS.
+// add takes a block of 20 ms at most and returns the level in dBFS.
 func (m *meter) add(block []int16) float64 {
-	var peak uint16
+	if m.n >= device.FrameSamples {
+		m.n, m.next = 0, (m.next+1)%meterBlocks
+		m.peaks[m.next] = 0
+	}
 	for _, v := range block {
-		peak = max(peak, uint16(max(int32(v), -int32(v))))
+		m.peaks[m.next] = max(m.peaks[m.next], uint16(max(int32(v), -int32(v))))
 	}
-	m.peaks[m.next] = peak
-	m.next = (m.next + 1) % meterBlocks
-	for _, p := range m.peaks {
-		peak = max(peak, p)
-	}
+	m.n += len(block)
+	peak := slices.Max(m.peaks[:])
 	if peak == 0 {
 		return silentLevelDB
 	}

@@ -81,14 +81,12 @@ func (s *sound) Read(f *device.Frame) error {
 	return s.broken
 }
 
-func (s *sound) Write(f *device.Frame) error {
-	if err := s.Device.Write(f); err != nil {
-		return err
-	}
+func (s *sound) Play(fill func(samples []int16)) { s.Device.Play(device.Then(fill, s.keep)) }
+
+func (s *sound) keep(samples []int16) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.played = append(s.played, f[:]...)
-	return s.broken
+	s.played = append(s.played, samples...)
 }
 
 // heard is what was played so far.

@@ -17,9 +17,9 @@ import (
 	"karat/media/profile"
 )
 
-// Stream is the voice of one call. It has three goroutines: the microphone's,
-// the sender's with ticks of its own, and the player's at the speaker's pace.
-// Packets come in on the path's goroutine.
+// Stream is the voice of one call. It has two goroutines: the microphone's, and the
+// sender's with ticks of its own. The speaker asks for what it plays on a thread of
+// its own; packets come in on the path's goroutine.
 //
 // Its life: New, ArmReceive when the keys are agreed, Start when policy is
 // met, Stop, Close.
@@ -34,7 +34,6 @@ type Stream struct {
 
 	wg       sync.WaitGroup
 	stopping chan struct{} // closed by Stop
-	closing  chan struct{} // closed by Close
 	heard    chan struct{} // closed at the first genuine packet
 	pressed  chan byte     // keys of the peer; what nobody fetches is dropped
 
@@ -73,7 +72,6 @@ func New(cfg Config) (*Stream, error) {
 		cfg:      cfg,
 		log:      cfg.Logger,
 		stopping: make(chan struct{}),
-		closing:  make(chan struct{}),
 		heard:    make(chan struct{}),
 		pressed:  make(chan byte, maxKeys),
 	}
@@ -116,7 +114,7 @@ func (s *Stream) ArmReceive(k Keys, p Parameters) error {
 	reports := newReporter(s.out.clock)
 	s.out.arm(sealing, s.cfg.SSRC, p, reports)
 	s.in.arm(opening, p, s.cfg.SSRC, reports)
-	s.wg.Go(s.player)
+	s.cfg.Device.Play(s.fill)
 	return nil
 }
 
@@ -138,7 +136,7 @@ func (s *Stream) ArmClear(p Parameters) error {
 	s.out.inClear()
 	s.in.arm(nil, p, s.cfg.SSRC, reports)
 	s.in.inClear()
-	s.wg.Go(s.player)
+	s.cfg.Device.Play(s.fill)
 	return nil
 }
 
@@ -207,10 +205,10 @@ func (s *Stream) Close() error {
 		return nil
 	}
 	s.closed = true
-	close(s.closing)
 	s.mu.Unlock()
-	err := s.cfg.Device.Close() // Read and Write return
+	err := s.cfg.Device.Close() // Read returns, and nothing asks for samples
 	s.wg.Wait()
+	s.play.wipe()
 	s.out.disarm()
 	s.in.disarm()
 	// pion/srtp holds session keys that it does not let us clear; they go with the
@@ -229,8 +227,8 @@ func (s *Stream) Keys() <-chan byte { return s.pressed }
 // FirstAuthenticated is closed at the first SRTP packet that proved genuine.
 func (s *Stream) FirstAuthenticated() <-chan struct{} { return s.heard }
 
-// Err is the first failure that the stream outlived: a microphone or speaker
-// that broke off, keys that are used up. Nil while all is well.
+// Err is the first failure that the stream outlived: a microphone that
+// broke off, keys that are used up. Nil while all is well.
 func (s *Stream) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

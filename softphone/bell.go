@@ -17,7 +17,7 @@ type bell struct {
 
 	// Only the goroutine uses these.
 	calls   map[string]stage
-	playing *sounds.Player
+	playing <-chan struct{} // closed when the sound is over; nil: there is none
 	speaker device.Device
 	ringer  bool // the speaker that is open is the ringer
 	over    bool // what sounds replaces what comes: an alarm is heard out
@@ -33,7 +33,7 @@ const (
 	stageTalking
 )
 
-// bellInbox is more than happens in the 20 ms between two looks.
+// bellInbox is more than happens while a speaker is opened.
 const bellInbox = 32
 
 func newBell(open func(ringer bool) (device.Device, error), done <-chan struct{}) *bell {
@@ -54,28 +54,15 @@ func (b *bell) hear(ev Event) {
 // run plays until the phone is switched off.
 func (b *bell) run() {
 	defer b.silence()
-	var f device.Frame
 	for {
-		if b.playing == nil {
-			select {
-			case ev := <-b.inbox:
-				b.follow(ev)
-			case <-b.done:
-				return
-			}
-			continue
-		}
 		select {
 		case ev := <-b.inbox:
 			b.follow(ev)
-			continue
-		case <-b.done:
-			return
-		default:
-		}
-		if !b.playing.Next(&f) || b.speaker.Write(&f) != nil {
+		case <-b.playing:
 			b.silence()
 			b.resume()
+		case <-b.done:
+			return
 		}
 	}
 }
@@ -172,7 +159,20 @@ func (b *bell) play(s sounds.Sound, ringer bool) {
 		}
 		b.speaker, b.ringer = speaker, ringer
 	}
-	b.playing = sounds.Play(s)
+	over := make(chan struct{})
+	b.playing = over
+	b.speaker.Play(sounding(s, over))
+}
+
+// sounding is what the speaker plays: a sound, whose end it tells.
+func sounding(s sounds.Sound, over chan<- struct{}) func(samples []int16) {
+	player, ended := sounds.Play(s), false
+	return func(samples []int16) {
+		if !player.Next(samples) && !ended {
+			ended = true
+			close(over)
+		}
+	}
 }
 
 func (b *bell) silence() {

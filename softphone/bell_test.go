@@ -40,13 +40,14 @@ type listened struct {
 	house *bellHouse
 }
 
-func (l *listened) Write(f *device.Frame) error {
-	if slices.ContainsFunc(f[:], func(v int16) bool { return v != 0 }) {
+func (l *listened) Play(fill func(samples []int16)) { l.Device.Play(device.Then(fill, l.listen)) }
+
+func (l *listened) listen(samples []int16) {
+	if slices.ContainsFunc(samples, func(v int16) bool { return v != 0 }) {
 		l.house.mu.Lock()
-		l.house.sound += frameTime
+		l.house.sound += time.Duration(len(samples)) * time.Second / device.SampleRate
 		l.house.mu.Unlock()
 	}
-	return l.Device.Write(f)
 }
 
 // heard lets time pass, and returns what was opened and how long it sounded.

@@ -17,7 +17,12 @@ type desk struct {
 	seats int
 	word  *seat // who hears the microphone and is heard
 
-	reading, writing turn // taken while the device reads, or writes
+	reading turn // taken while the device reads
+
+	playing sync.Mutex // guards what follows; held while the speaker is filled
+	voices  map[*seat]func(samples []int16)
+	heard   *seat // the one with the word
+	unheard device.Frame
 }
 
 // turn is taken by one at a time. It is no mutex: the clock of a test that runs in
@@ -29,16 +34,16 @@ func (t turn) take()    { t <- struct{}{} }
 func (t turn) release() { <-t }
 
 func newDesk(open func() (device.Device, error)) *desk {
-	return &desk{open: open, reading: newTurn(), writing: newTurn()}
+	return &desk{open: open, reading: newTurn(), voices: map[*seat]func([]int16){}}
 }
 
 // seat is a call's device: the desk's while the call has the word, silence at the
 // same pace while it has not.
 type seat struct {
-	desk          *desk
-	reads, writes pacer
-	once          sync.Once
-	closed        chan struct{}
+	desk   *desk
+	reads  pacer
+	once   sync.Once
+	closed chan struct{}
 }
 
 var _ device.Device = (*seat)(nil)
@@ -63,6 +68,44 @@ func (d *desk) give(s *seat) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.word = s
+	d.hear(s)
+}
+
+// hear lets one seat be heard; nil: none.
+func (d *desk) hear(s *seat) {
+	d.playing.Lock()
+	defer d.playing.Unlock()
+	d.heard = s
+}
+
+// voice sets what a seat plays; nil: nothing. When it has returned what the seat
+// played before is not asked any more.
+func (d *desk) voice(s *seat, fill func(samples []int16)) {
+	d.playing.Lock()
+	defer d.playing.Unlock()
+	if fill == nil {
+		delete(d.voices, s)
+		return
+	}
+	d.voices[s] = fill
+}
+
+// fill is what the speaker plays: the voice of the seat with the word. The others are
+// made, too, for what their calls bring must not pile up; nobody hears them.
+func (d *desk) fill(samples []int16) {
+	d.playing.Lock()
+	defer d.playing.Unlock()
+	if d.voices[d.heard] == nil {
+		clear(samples)
+	}
+	for s, fill := range d.voices {
+		if s == d.heard {
+			fill(samples)
+			continue
+		}
+		fill(d.unheard[:len(samples)])
+	}
+	clear(d.unheard[:])
 }
 
 // has returns the device if the seat has the word.
@@ -77,7 +120,7 @@ func (d *desk) has(s *seat) (device.Device, bool) {
 func (s *seat) Read(f *device.Frame) error {
 	dev, word := s.desk.has(s)
 	if !word {
-		return s.pause(&s.reads, f)
+		return s.pause(f)
 	}
 	s.reads = pacer{}
 	s.desk.reading.take()
@@ -90,30 +133,27 @@ func (s *seat) Read(f *device.Frame) error {
 	return s.gone(err)
 }
 
-// Write lets the speaker sound, or nothing.
-func (s *seat) Write(f *device.Frame) error {
-	dev, word := s.desk.has(s)
-	if !word {
-		return s.pause(&s.writes, nil)
+// Play lets the speaker sound while the seat has the word.
+func (s *seat) Play(fill func(samples []int16)) {
+	select {
+	case <-s.closed:
+		return
+	default:
 	}
-	s.writes = pacer{}
-	s.desk.writing.take()
-	err := dev.Write(f)
-	s.desk.writing.release()
-	if _, still := s.desk.has(s); !still {
-		return s.gone(nil)
+	s.desk.voice(s, fill)
+	s.desk.mu.Lock()
+	defer s.desk.mu.Unlock()
+	if fill != nil && s.desk.dev != nil {
+		s.desk.dev.Play(s.desk.fill)
 	}
-	return s.gone(err)
 }
 
 // pause lets the time of a frame pass, without sound.
-func (s *seat) pause(p *pacer, f *device.Frame) error {
-	if !p.wait(s.closed) {
+func (s *seat) pause(f *device.Frame) error {
+	if !s.reads.wait(s.closed) {
 		return device.ErrClosed
 	}
-	if f != nil {
-		clear(f[:])
-	}
+	clear(f[:])
 	return nil
 }
 
@@ -132,10 +172,12 @@ func (s *seat) Close() error {
 	var err error
 	s.once.Do(func() {
 		close(s.closed)
+		s.desk.voice(s, nil)
 		s.desk.mu.Lock()
 		defer s.desk.mu.Unlock()
 		if s.desk.word == s {
 			s.desk.word = nil
+			s.desk.hear(nil)
 		}
 		if s.desk.seats--; s.desk.seats == 0 {
 			err = s.desk.dev.Close()

@@ -13,53 +13,53 @@ import (
 const echoDelay = 25 // frames, 500 ms
 
 // echo is a device whose microphone hears its speaker: the party that everyone
-// can test with.
+// can test with. The microphone's pace is the speaker's, too.
 type echo struct {
-	mu      sync.Mutex // guards: frames, in, out
-	frames  [2 * echoDelay]device.Frame
-	in, out int
-	reads   pacer
-	writes  pacer
-	closed  chan struct{}
-	once    sync.Once
+	mu     sync.Mutex // guards: frames, at, fill
+	frames [echoDelay]device.Frame
+	at     int
+	fill   func(samples []int16)
+	reads  pacer
+	closed chan struct{}
+	once   sync.Once
 }
 
 var _ device.Device = (*echo)(nil)
 
-func newEcho() *echo { return &echo{closed: make(chan struct{}), in: echoDelay} }
+func newEcho() *echo { return &echo{closed: make(chan struct{})} }
 
-// Read returns the frame that was written echoDelay ago.
+// Read returns what was played echoDelay ago, and plays the next frame.
 func (e *echo) Read(f *device.Frame) error {
 	if !e.reads.wait(e.closed) {
 		return io.EOF
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	*f = e.frames[e.out%len(e.frames)]
-	clear(e.frames[e.out%len(e.frames)][:])
-	e.out++
+	slot := &e.frames[e.at]
+	e.at = (e.at + 1) % len(e.frames)
+	*f = *slot
+	if e.fill != nil {
+		e.fill(slot[:])
+	} else {
+		clear(slot[:])
+	}
 	return nil
 }
 
-// Write keeps f for Read. When one of the two has fallen behind the other, it
-// starts anew at the right distance.
-func (e *echo) Write(f *device.Frame) error {
-	if !e.writes.wait(e.closed) {
-		return io.EOF
-	}
+// Play keeps who is asked.
+func (e *echo) Play(fill func(samples []int16)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if ahead := e.in - e.out; ahead < 1 || ahead >= len(e.frames) {
-		e.in = e.out + echoDelay
-	}
-	e.frames[e.in%len(e.frames)] = *f
-	e.in++
-	return nil
+	e.fill = fill
 }
 
-// Close ends Read and Write.
+// Close ends Read, and forgets what was heard.
 func (e *echo) Close() error {
 	e.once.Do(func() { close(e.closed) })
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.fill = nil
+	clear(e.frames[:])
 	return nil
 }
 

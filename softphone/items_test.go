@@ -281,17 +281,18 @@ type ear struct {
 	loud []time.Time
 }
 
-func (e *ear) Write(f *device.Frame) error {
+func (e *ear) Play(fill func(samples []int16)) { e.Device.Play(device.Then(fill, e.listen)) }
+
+func (e *ear) listen(samples []int16) {
 	var sum float64
-	for _, s := range f {
+	for _, s := range samples {
 		sum += float64(s) * float64(s)
 	}
-	if sum/float64(len(f)) > 1000*1000 {
+	if sum/float64(len(samples)) > 1000*1000 {
 		e.mu.Lock()
 		e.loud = append(e.loud, time.Now())
 		e.mu.Unlock()
 	}
-	return e.Device.Write(f)
 }
 
 // heard tells for how many frames since a time something was heard.

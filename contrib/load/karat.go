@@ -382,13 +382,14 @@ func (t *talker) Read(f *device.Frame) error {
 // loud is a peak that only a voice has.
 const loud = 1000
 
-// Write counts the blocks in which somebody speaks.
-func (t *talker) Write(f *device.Frame) error {
-	for _, v := range f {
+// Play counts the blocks in which somebody speaks.
+func (t *talker) Play(fill func(samples []int16)) { t.Device.Play(device.Then(fill, t.listen)) }
+
+func (t *talker) listen(samples []int16) {
+	for _, v := range samples {
 		if v > loud {
 			t.heard.Add(1)
-			break
+			return
 		}
 	}
-	return t.Device.Write(f)
 }

@@ -17,16 +17,16 @@ import (
 	"karat/media/device"
 )
 
-// playedFrames is how many frames wait until the microphone's next one: sound
+// mostPlayed is how much waits at most until the microphone's next frame: sound
 // cards deliver in bursts. It is part of the tail.
-const playedFrames = 5
+const mostPlayed = 5 * device.FrameSamples
 
 // Processed is a Device whose microphone has been cleaned.
 type Processed struct {
 	inner device.Device
 
 	mu     sync.Mutex // guards what follows
-	played [playedFrames]device.Frame
+	played [mostPlayed]int16
 	first  int
 	n      int
 
@@ -63,35 +63,33 @@ func (p *Processed) Read(f *device.Frame) error {
 	return nil
 }
 
-// Write plays 20 ms, and remembers them as what may come back as echo.
-func (p *Processed) Write(f *device.Frame) error {
-	p.remember(f)
-	return p.inner.Write(f)
-}
+// Play plays, and remembers it as what may come back as echo.
+func (p *Processed) Play(fill func(samples []int16)) { p.inner.Play(device.Then(fill, p.remember)) }
 
-// remember keeps a frame that is played; when the microphone has fallen behind the
-// oldest gives way.
-func (p *Processed) remember(f *device.Frame) {
+// remember keeps what is played; when the microphone has fallen behind the oldest
+// gives way.
+func (p *Processed) remember(samples []int16) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.n == playedFrames {
-		p.first, p.n = (p.first+1)%playedFrames, p.n-1
+	if over := p.n + len(samples) - mostPlayed; over > 0 {
+		p.first, p.n = (p.first+over)%mostPlayed, p.n-over
 	}
-	p.played[(p.first+p.n)%playedFrames] = *f
-	p.n++
+	at := (p.first + p.n) % mostPlayed
+	n := copy(p.played[at:], samples)
+	copy(p.played[:], samples[n:])
+	p.n += len(samples)
 }
 
-// oldest takes the frame that belongs to the next captured one; silence when
-// nothing is played.
+// oldest takes what belongs to the next captured frame; silence where too little is
+// played.
 func (p *Processed) oldest(f *device.Frame) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.n == 0 {
-		clear(f[:])
-		return
-	}
-	*f = p.played[p.first]
-	p.first, p.n = (p.first+1)%playedFrames, p.n-1
+	n := min(len(f), p.n)
+	first := copy(f[:n], p.played[p.first:])
+	copy(f[first:n], p.played[:])
+	clear(f[n:])
+	p.first, p.n = (p.first+n)%mostPlayed, p.n-n
 }
 
 // Close closes the device and forgets what was heard.

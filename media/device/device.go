@@ -26,18 +26,21 @@ const (
 // Frame is 20 ms of one channel.
 type Frame [FrameSamples]int16
 
-// Device is a microphone and a speaker. Read and Write pace the voice: Read blocks
-// until 20 ms were captured; Write plays its frame next and blocks until another
-// is due, so that who then makes it makes it as late as can be. Both return an
-// error after Close. One goroutine may read while another writes.
+// Device is a microphone and a speaker.
 type Device interface {
+	// Read blocks until 20 ms were captured; it returns an error after Close.
 	Read(f *Frame) error
-	Write(f *Frame) error
-	// Close stops both and flushes what is recorded; Read and Write return.
+	// Play lets the speaker ask for what it plays: fill is called on a thread of the
+	// device's own when samples are due, for 20 ms at most, and as late as can be. It
+	// must not wait, allocate, or call Play or Close. When Play returns the fill before
+	// is not called any more; nil: there is silence.
+	Play(fill func(samples []int16))
+	// Close stops both and flushes what is recorded; Read returns, and no fill is
+	// called any more.
 	Close() error
 }
 
-// ErrClosed is returned by Read and Write after Close.
+// ErrClosed is returned by Read after Close.
 var ErrClosed = errors.New("device: closed")
 
 // microphone and speaker are the two halves of a Device.
@@ -47,7 +50,7 @@ type microphone interface {
 }
 
 type speaker interface {
-	Write(f *Frame) error
+	Play(fill func(samples []int16))
 	Close() error
 }
 

@@ -13,11 +13,12 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
+	d.Play(func(samples []int16) { clear(samples) }) // asked for at its pace
 	var f device.Frame
-	fmt.Println(d.Read(&f), d.Write(&f)) // 20 ms each
+	fmt.Println(d.Read(&f)) // 20 ms
 	d.Close()
 	fmt.Println(d.Read(&f))
 	// Output:
-	// <nil> <nil>
+	// <nil>
 	// device: closed
 }

@@ -13,14 +13,6 @@ const (
 	backlog = 3 * FrameSamples
 	// kept is what stays of a backlog.
 	kept = FrameSamples + FrameSamples/2
-	// A speaker's cushion is what may still wait when the next 20 ms are written. It
-	// is delay, so it begins with none: who writes has one block of the card's to do
-	// so. It grows each time that the card ran dry, and is tried smaller again when
-	// all was well for a while, for longer each time that this failed.
-	mostCushion = 2 * FrameSamples
-	cushionStep = FrameSamples / 2
-	leastCalm   = 10 * SampleRate
-	mostCalm    = 320 * SampleRate
 	// closeTimeout bounds the wait for a driver that hangs.
 	closeTimeout = 2 * time.Second
 )
@@ -36,16 +28,11 @@ type hardwareMicrophone struct {
 	lost     atomic.Uint64 // samples that nobody read in time
 }
 
-// hardwareSpeaker is a sound card's speaker.
+// hardwareSpeaker is a sound card's speaker. The card's thread asks for samples when
+// it needs them: nothing waits in between, and nothing can be late.
 type hardwareSpeaker struct {
 	half
-	ring     ring
-	writable chan struct{}
-	log      *slog.Logger
-	playing  atomic.Bool // something was written
-	cushion  atomic.Int64
-	calm     calm
-	starved  atomic.Uint64 // samples of silence played because nothing was there
+	source
 }
 
 var (
@@ -118,78 +105,21 @@ func (m *hardwareMicrophone) Close() error {
 }
 
 func newHardwareSpeaker(open opener, opts Options) *hardwareSpeaker {
-	s := &hardwareSpeaker{
-		half:     newHalf(open, role(false), opts),
-		writable: make(chan struct{}, 1),
-		log:      opts.Logger,
-	}
-	s.move = s.play
+	s := &hardwareSpeaker{half: newHalf(open, role(false), opts)}
+	s.move = s.demand
 	return s
 }
 
-// play is on the sound system's thread.
-func (s *hardwareSpeaker) play(samples []int16) {
-	n := s.ring.take(samples)
-	clear(samples[n:])
-	if s.playing.Load() {
-		s.starved.Add(uint64(len(samples) - n))
-		s.cushion.Store(s.calm.next(s.cushion.Load(), len(samples), n < len(samples)))
-	}
-	wake(s.writable)
-}
+// demand is on the sound system's thread.
+func (s *hardwareSpeaker) demand(samples []int16) { s.fill(samples) }
 
-// calm is how long a speaker did not run dry. The sound system's thread alone uses
-// it.
-type calm struct {
-	samples int
-	needed  int  // before less is tried
-	trying  bool // less than was needed once
-}
-
-// next is the cushion after so many samples, with which the card ran dry or not.
-func (c *calm) next(cushion int64, samples int, dry bool) int64 {
-	c.needed = max(c.needed, leastCalm)
-	switch c.samples += samples; {
-	case dry:
-		if c.trying {
-			c.needed = min(2*c.needed, mostCalm)
-		}
-		c.samples, c.trying = 0, false
-		return min(cushion+cushionStep, mostCushion)
-	case c.samples >= c.needed && cushion > 0:
-		c.samples, c.trying = 0, true
-		return cushion - cushionStep
-	}
-	return cushion
-}
-
-// Write adds 20 ms, and waits until little enough of it is left to play.
-func (s *hardwareSpeaker) Write(f *Frame) error {
-	select {
-	case <-s.done:
-		return ErrClosed
-	default:
-	}
-	s.ring.put(f[:])
-	s.playing.Store(true)
-	for s.ring.len() > int(s.cushion.Load()) {
-		select {
-		case <-s.writable:
-		case <-s.done:
-			return ErrClosed
-		}
-	}
-	return nil
-}
+// Play lets the card ask fill.
+func (s *hardwareSpeaker) Play(fill func(samples []int16)) { s.set(fill) }
 
 // Close ends the speaker.
 func (s *hardwareSpeaker) Close() error {
-	if err := s.end(); err != nil {
-		return err
-	}
-	s.log.Debug("device: the speaker is closed", "samples_of_silence", s.starved.Load())
-	s.ring.wipe()
-	return nil
+	s.set(nil)
+	return s.end()
 }
 
 // wake lets who waits look again. It never waits itself.

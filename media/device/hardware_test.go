@@ -3,7 +3,6 @@ package device
 import (
 	"errors"
 	"log/slog"
-	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -160,70 +159,39 @@ func TestSlowReader(t *testing.T) {
 	}
 }
 
-// TestSpeaker: what is written is played whole, and what is missing is silence; a
-// speaker that ran dry gets a larger cushion, up to a bound.
+// TestSpeaker: the card's thread asks who plays, and has silence where nobody does.
 func TestSpeaker(t *testing.T) {
 	s := newHardwareSpeaker(nil, Options{Logger: slog.New(slog.DiscardHandler)})
 	block := make([]int16, FrameSamples/2)
-	s.play(block)
-	if s.starved.Load() != 0 {
-		t.Error("a speaker that nothing was written to is not starved")
-	}
-	f := Frame(slices.Repeat([]int16{7}, FrameSamples))
-	written := make(chan error)
-	go func() { written <- s.Write(&f) }()
-	for s.ring.len() == 0 {
-		runtime.Gosched()
-	}
-	for range 2 {
-		if s.play(block); block[0] != 7 || block[len(block)-1] != 7 {
-			t.Fatal("not what was written")
+	played := func() int16 {
+		block[0], block[len(block)-1] = 9, 9
+		s.beat(block)
+		if block[0] != block[len(block)-1] {
+			t.Errorf("from %d to %d in one block", block[0], block[len(block)-1])
 		}
+		return block[0]
 	}
-	if err := <-written; err != nil {
-		t.Fatal(err)
+	if got := played(); got != 0 {
+		t.Errorf("nobody plays, and %d is heard", got)
 	}
-	for range 20 {
-		s.play(block)
-	}
-	if block[0] != 0 || s.cushion.Load() != mostCushion || s.starved.Load() != 20*FrameSamples/2 {
-		t.Errorf("played %d, cushion %d, %d samples starved", block[0], s.cushion.Load(), s.starved.Load())
-	}
-}
-
-// TestCalm: the cushion is tried smaller when the card did not run dry for a while,
-// and less often when that failed.
-func TestCalm(t *testing.T) {
-	var c calm
-	const block = FrameSamples / 2
-	lasts := func(cushion int64) (seconds int) {
-		for n := 0; ; n++ {
-			if next := c.next(cushion, block, false); next != cushion {
-				if next != cushion-cushionStep {
-					t.Fatalf("from %d to %d", cushion, next)
-				}
-				return n * block / SampleRate
-			}
-			if n > mostCalm/block {
-				return -1
+	say := func(v int16) func([]int16) {
+		return func(samples []int16) {
+			for i := range samples {
+				samples[i] = v
 			}
 		}
 	}
-	cushion := c.next(0, block, true)
-	if cushion != cushionStep {
-		t.Fatalf("dry once: %d", cushion)
+	var seen int
+	s.Play(Then(say(7), func(samples []int16) { seen += len(samples) }))
+	if got := played(); got != 7 || seen != len(block) {
+		t.Errorf("played %d, and %d samples were seen", got, seen)
 	}
-	for _, want := range []int{9, 19, 39, 79, 159, 319, 319} { // whole seconds, rounded down
-		if got := lasts(cushion); got != want {
-			t.Errorf("less was tried after %d s, want %d", got, want)
-		}
-		if got := c.next(cushion-cushionStep, block, true); got != cushion {
-			t.Fatalf("dry again: %d", got)
-		}
+	if s.Play(Then(nil, say(5))); played() != 0 {
+		t.Error("nobody plays, and something is heard")
 	}
 }
 
-// TestSpeakerUnplugged: writing goes on at its pace.
+// TestSpeakerUnplugged: who plays is asked at the same pace.
 func TestSpeakerUnplugged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told sentences
@@ -234,15 +202,12 @@ func TestSpeakerUnplugged(t *testing.T) {
 			s.startWithout(err)
 		}
 		defer s.Close()
-		begin := time.Now()
-		var f Frame
-		for range 100 {
-			if err := s.Write(&f); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if took := time.Since(begin); took < 1900*time.Millisecond || took > 2100*time.Millisecond {
-			t.Errorf("two seconds took %v", took)
+		asked := 0
+		s.Play(func(samples []int16) { asked += len(samples) })
+		time.Sleep(2 * time.Second)
+		s.Play(nil)
+		if asked < 95*FrameSamples || asked > 105*FrameSamples {
+			t.Errorf("in two seconds %d samples were asked for", asked)
 		}
 		if len(told.all) != 1 {
 			t.Errorf("the user was told %q", told.all)
@@ -257,7 +222,7 @@ func TestCardAllocates(t *testing.T) {
 	s := newHardwareSpeaker(nil, Options{Logger: slog.New(slog.DiscardHandler)})
 	for _, rate := range []float64{44100, 48000, 96000} {
 		in := &card{mic: true, move: m.capture}
-		out := &card{move: s.play}
+		out := &card{move: s.demand}
 		frames := int(rate / 100)
 		in.prepare(rate, 2, frames)
 		out.prepare(rate, 2, frames)

@@ -80,50 +80,48 @@ func (m *pacedMicrophone) Close() error {
 	return nil
 }
 
-// pacedSpeaker takes one frame every 20 ms; the first at once.
+// pacedSpeaker asks for one frame every 20 ms, from the first Play on.
 type pacedSpeaker struct {
 	*latch
-	pace pacer
-	take func(f *Frame)
-	end  func() error
+	source
+	pace  pacer
+	take  func(f *Frame)
+	end   func() error
+	frame Frame
 
-	mu    sync.Mutex // guards: take and end against each other, ended
-	ended bool
+	begin  sync.Once
+	asking sync.WaitGroup
+	ending sync.Once
 }
 
 func newPacedSpeaker(take func(f *Frame), end func() error) *pacedSpeaker {
 	return &pacedSpeaker{latch: newLatch(), take: take, end: end}
 }
 
-// Write plays a frame, and waits until the next one is due.
-func (s *pacedSpeaker) Write(f *Frame) error {
-	if err := s.play(f); err != nil {
-		return err
-	}
-	if !s.pace.wait(frameTime, s.done) {
-		return ErrClosed
-	}
-	return nil
+// Play asks fill from the next tick on; the first is at once.
+func (s *pacedSpeaker) Play(fill func(samples []int16)) {
+	s.set(fill)
+	s.begin.Do(func() { s.asking.Go(s.ask) })
 }
 
-func (s *pacedSpeaker) play(f *Frame) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ended {
-		return ErrClosed
+// ask is the speaker's thread. What nobody plays is not taken.
+func (s *pacedSpeaker) ask() {
+	for s.pace.wait(0, s.done) {
+		if s.fill(s.frame[:]) {
+			s.take(&s.frame)
+		}
 	}
-	s.take(f)
-	return nil
 }
 
 // Close ends the speaker; the first call tells how that went.
-func (s *pacedSpeaker) Close() error {
+func (s *pacedSpeaker) Close() (err error) {
 	s.close()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ended {
-		return nil
-	}
-	s.ended = true
-	return s.end()
+	s.begin.Do(func() {}) // it does not begin any more
+	s.set(nil)
+	s.asking.Wait()
+	s.ending.Do(func() {
+		clear(s.frame[:])
+		err = s.end()
+	})
+	return err
 }

@@ -6,7 +6,7 @@ import "sync/atomic"
 // power of two.
 const ringSamples = 8192
 
-// ring holds samples between the sound system's thread and ours, without a lock:
+// ring holds samples between the sound system's thread and who reads them, without a lock:
 // one may write while another reads. What does not fit is left out.
 type ring struct {
 	samples [ringSamples]int16

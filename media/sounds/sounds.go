@@ -1,5 +1,5 @@
 // Package sounds makes the sounds of a phone: those that tell what a call is
-// doing, and the tones of keys. It is pure: frames come out, and whoever has a
+// doing, and the tones of keys. It is pure: samples come out, and whoever has a
 // speaker plays them.
 package sounds
 
@@ -106,11 +106,11 @@ type Player struct {
 // Play begins a sound.
 func Play(s Sound) *Player { return &Player{sound: s} }
 
-// Next fills the next 20 ms; false when the sound is over, and then the frame is
+// Next fills the next samples; false when the sound is over, and then they are
 // silent. It allocates nothing.
-func (p *Player) Next(f *device.Frame) bool {
-	clear(f[:])
-	for i := range f {
+func (p *Player) Next(samples []int16) bool {
+	clear(samples)
+	for i := range samples {
 		if p.step == len(p.sound.steps) {
 			if !p.sound.loop || len(p.sound.steps) == 0 {
 				return i > 0
@@ -118,7 +118,7 @@ func (p *Player) Next(f *device.Frame) bool {
 			p.step = 0
 		}
 		s := &p.sound.steps[p.step]
-		f[i] = s.sample(p.at)
+		samples[i] = s.sample(p.at)
 		if p.at++; p.at >= s.samples() {
 			p.step, p.at = p.step+1, 0
 		}

@@ -13,7 +13,7 @@ func play(s sounds.Sound, frames int) (samples []int16, ended bool) {
 	p := sounds.Play(s)
 	var f device.Frame
 	for range frames {
-		if !p.Next(&f) {
+		if !p.Next(f[:]) {
 			return samples, true
 		}
 		samples = append(samples, f[:]...)
@@ -96,7 +96,7 @@ func TestKeys(t *testing.T) {
 func TestAllocates(t *testing.T) {
 	p := sounds.Play(sounds.Ring)
 	var f device.Frame
-	if n := testing.AllocsPerRun(100, func() { p.Next(&f) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { p.Next(f[:]) }); n != 0 {
 		t.Errorf("%v allocations per frame", n)
 	}
 }
@@ -106,7 +106,7 @@ func Example() {
 	p := sounds.Play(key)
 	var f device.Frame
 	frames := 0
-	for p.Next(&f) {
+	for p.Next(f[:]) {
 		frames++
 	}
 	fmt.Println(frames, "frames of 20 ms")

@@ -22,55 +22,48 @@ func (s *stage) sound(a *actor) func() (device.Device, error) {
 	}
 }
 
-// teeQueue is how many frames the sound device may fall behind before frames
-// for it are dropped: it must not hold up the recording.
-const teeQueue = 10
+// teeQueue is how much the sound device may fall behind before something is dropped:
+// it must not hold up the recording.
+const teeQueue = 10 * device.FrameSamples
 
 // tee is a device whose voice is also heard on another.
 type tee struct {
 	device.Device
-	loud   device.Device
-	frames chan device.Frame
-	quit   chan struct{}
-	once   sync.Once
-	pumped sync.WaitGroup
+	loud device.Device
+
+	mu      sync.Mutex // guards: waiting
+	waiting []int16    // for the loud device; its room is made once
 }
 
 func newTee(d, loud device.Device) *tee {
-	t := &tee{Device: d, loud: loud, frames: make(chan device.Frame, teeQueue), quit: make(chan struct{})}
-	t.pumped.Go(t.pump)
+	t := &tee{Device: d, loud: loud, waiting: make([]int16, 0, teeQueue)}
+	loud.Play(t.sound)
 	return t
 }
 
-func (t *tee) pump() {
-	for {
-		select {
-		case f := <-t.frames:
-			if t.loud.Write(&f) != nil {
-				return
-			}
-		case <-t.quit:
-			return
-		}
+// Play records and plays.
+func (t *tee) Play(fill func(samples []int16)) { t.Device.Play(device.Then(fill, t.also)) }
+
+func (t *tee) also(samples []int16) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.waiting)+len(samples) <= teeQueue {
+		t.waiting = append(t.waiting, samples...)
 	}
 }
 
-// Write records f and plays it.
-func (t *tee) Write(f *device.Frame) error {
-	select {
-	case t.frames <- *f:
-	default:
-	}
-	return t.Device.Write(f)
+// sound is what the loud device plays.
+func (t *tee) sound(samples []int16) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := copy(samples, t.waiting)
+	clear(samples[n:])
+	t.waiting = t.waiting[:copy(t.waiting, t.waiting[n:])]
 }
 
 // Close closes both.
 func (t *tee) Close() error {
 	err := t.Device.Close()
-	t.once.Do(func() {
-		close(t.quit)
-		t.loud.Close()
-	})
-	t.pumped.Wait()
+	t.loud.Close()
 	return err
 }
