@@ -1,6 +1,7 @@
 package media
 
 import (
+	"math"
 	"sync"
 	"time"
 
@@ -18,16 +19,23 @@ const (
 	// surplus is how much may wait beyond what is needed before it is dropped at
 	// once instead of played a little faster.
 	surplus = device.SampleRate * 60 / 1000
-	// In the first reviews of a call less is too much: nobody says much yet, and it
-	// would take long to play it faster.
-	settling     = 3
+	// The first reviews of a call come sooner, and less is too much: nobody says much
+	// yet, and it would take long to play it faster. In them alone packets are moved to
+	// where the card's blocks are.
+	settling     = 8
+	firstReview  = device.SampleRate / 4
 	firstSurplus = device.SampleRate * 5 / 1000
 	// review is how often the speed is set anew, in samples of the call.
 	review = device.SampleRate
 	// steer is how fast the level is brought to where it should be, and maxSteer
-	// what the ear does not notice: 2 in a thousand, a thirtieth of a semitone.
-	steer    = 1.0 / (4 * device.SampleRate)
-	maxSteer = 2e-3
+	// what the ear does not notice: 5 in a thousand, a twelfth of a semitone.
+	steer    = 1.0 / (2 * device.SampleRate)
+	maxSteer = 5e-3
+	// even is how far from its time a block may come and still be one of a row: a card
+	// that begins delivers what it had, and then nothing for a while.
+	even = time.Millisecond
+	// apart is how much later after a block than settle a packet may be encoded.
+	apart = 3 * time.Millisecond
 )
 
 // capture takes sound at the sound card's pace and gives it at the call's: the two
@@ -38,28 +46,45 @@ type capture struct {
 	ring   [captured]int16
 	first  int
 	n      int
-	pushed time.Time // when the last block came
-	enough chan struct{}
-	want   int // samples that make enough
+	pushed time.Time     // when the last block came
+	begun  chan struct{} // closed when there is enough, and the card is in its pace
+	want   int           // samples that make enough
 
 	// The sender's goroutine alone uses these.
 	rate       *resample.Resampler
-	skew       float64 // how much faster than the call's clock sound is taken
-	need, seen float64 // the most that had to wait since the last review; the sum of what did
+	skew       float64       // how much faster than the call's clock sound is taken
+	need, seen float64       // the most that had to wait since the last review; the sum of what did
+	least      time.Duration // the least from a block to a pull since then
+	early      time.Duration // by how much the next packet is to come sooner
 	pulls      int
 	since      int // samples
 	reviews    int
 	chunk      [device.FrameSamples]int16
 }
 
-func (c *capture) init(want int, slow float64) {
+func (c *capture) init(packet int, slow float64) {
 	c.rate = resample.New(1, 1, resample.Quick)
-	c.want, c.skew = want+c.rate.Delay(), slow
+	c.want, c.skew = packet+c.rest(), slow
 	c.rate.Stretch(1+slow, 1)
-	c.enough = make(chan struct{})
-	// What always has to wait waits from the beginning, as silence: one packet of
-	// sound makes enough then, and the delay is what it will be.
-	c.n = c.rate.Delay() + margin
+	c.begun = make(chan struct{})
+	c.least = never
+}
+
+// never is longer than anything that is measured.
+const never = time.Duration(math.MaxInt64)
+
+// rest is what always waits after a packet was taken.
+func (c *capture) rest() int { return c.rate.Delay() + margin }
+
+// begin forgets what was captured before the first packet: it is nobody's business.
+func (c *capture) begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drop(c.n - c.want)
+	if missing := c.rest() - c.n; missing > 0 { // no card yet: silence waits
+		c.first = (c.first - missing + len(c.ring)) % len(c.ring)
+		c.n += missing
+	}
 }
 
 // push adds a block; the oldest sound gives way when there is no room.
@@ -70,14 +95,14 @@ func (c *capture) push(now time.Time, block []int16) {
 	for i, at := 0, (c.first+c.n)%len(c.ring); i < len(block); at = 0 {
 		i += copy(c.ring[at:], block[i:])
 	}
-	before := c.n
 	c.n += len(block)
+	came := now.Sub(c.pushed) - time.Duration(len(block))*time.Second/device.SampleRate
 	c.pushed = now
-	if before < c.want && c.n >= c.want {
+	if c.n >= c.want && came.Abs() <= even {
 		select {
-		case <-c.enough:
+		case <-c.begun:
 		default:
-			close(c.enough)
+			close(c.begun)
 		}
 	}
 }
@@ -130,10 +155,10 @@ func (c *capture) pull(now time.Time, dst []int16) int {
 // not delivered yet, against what must because it delivers in blocks.
 func (c *capture) watch(now time.Time, samples int) {
 	c.mu.Lock()
-	undelivered := float64(now.Sub(c.pushed)) * device.SampleRate / float64(time.Second)
-	waiting := c.n
+	late, waiting := now.Sub(c.pushed), c.n
 	c.mu.Unlock()
-	undelivered = min(undelivered, 2*device.FrameSamples)
+	c.least = min(c.least, late)
+	undelivered := min(float64(late)*device.SampleRate/float64(time.Second), 2*device.FrameSamples)
 	c.seen += float64(waiting) + undelivered
 	c.pulls++
 	if undelivered < margin*3/4 {
@@ -141,12 +166,39 @@ func (c *capture) watch(now time.Time, samples int) {
 		undelivered += device.FrameSamples
 	}
 	c.need = max(c.need, undelivered+margin)
-	if c.since += samples; c.since < review {
+	if c.since += samples; c.since < c.untilReview() {
 		return
+	}
+	if c.reviews < settling {
+		c.early = misplaced(c.least)
 	}
 	c.reviews++
 	c.adjust(c.seen/float64(c.pulls) - c.need)
-	c.need, c.seen, c.pulls, c.since = 0, 0, 0, 0
+	c.need, c.seen, c.pulls, c.since, c.least = 0, 0, 0, 0, never
+}
+
+func (c *capture) untilReview() int {
+	if c.reviews < settling {
+		return firstReview
+	}
+	return review
+}
+
+// misplaced is by how much sooner packets should be encoded so that it is settle after
+// a block has come; 0: they are near enough, or there is no microphone to go by.
+func misplaced(least time.Duration) time.Duration {
+	const block = device.FrameSamples * time.Second / device.SampleRate
+	if least >= block || least >= settle/2 && least <= settle+apart {
+		return 0
+	}
+	return least - settle
+}
+
+// move is by how much the next packet is to come sooner, told once.
+func (c *capture) move() time.Duration {
+	d := c.early
+	c.early = 0
+	return d
 }
 
 // adjust sets the speed by how much too much waits.

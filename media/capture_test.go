@@ -21,8 +21,12 @@ func TestCapture(t *testing.T) {
 		block := make([]int16, device.FrameSamples)
 		out := make([]int16, packet)
 		every := time.Duration(float64(len(block)) * (1 + ppm/1e6) / 48000 * float64(time.Second))
-		pull := start.Add(every + settle) // as the sender does, after the first block
 		next, missing, most := start.Add(every), 0, 0
+		for ; !begun(&c); next = next.Add(every) {
+			c.push(next, block)
+		}
+		c.begin()
+		pull := next.Add(settle - every) // as the sender does, after the last block
 		for range 15_000 {
 			for !next.After(pull) {
 				c.push(next, block)
@@ -33,7 +37,7 @@ func TestCapture(t *testing.T) {
 				missing += packet - got
 				most = max(most, c.n)
 			}
-			pull = pull.Add(20 * time.Millisecond)
+			pull = pull.Add(20*time.Millisecond - c.move())
 		}
 		t.Logf("%v ppm: %d samples missing in five minutes, at most %d waiting", ppm, missing, most)
 		if missing > packet/2 || most > device.FrameSamples+3*packet {
@@ -42,27 +46,92 @@ func TestCapture(t *testing.T) {
 	}
 }
 
-// TestCaptureSettles: what piled up before the first packet is gone within the
-// first seconds, and no more waits than the card's way of delivering needs.
-func TestCaptureSettles(t *testing.T) {
+func begun(c *capture) bool {
+	select {
+	case <-c.begun:
+		return true
+	default:
+		return false
+	}
+}
+
+// TestCaptureBegins: with the first block that comes in the card's pace, and with no
+// more than a packet needs: what is older is forgotten.
+func TestCaptureBegins(t *testing.T) {
 	var c capture
 	const packet = 960
 	c.init(packet, 0)
-	start := time.Unix(1e9, 0)
-	block, out := make([]int16, device.FrameSamples), make([]int16, packet)
-	for range 2 {
-		c.push(start, block) // a backlog
+	at := time.Unix(1e9, 0)
+	block := make([]int16, device.FrameSamples)
+	for range 5 {
+		c.push(at, block) // a backlog, at once
 	}
+	at = at.Add(70 * time.Millisecond)
+	c.push(at, block)
+	if begun(&c) {
+		t.Error("it begins with a backlog")
+	}
+	at = at.Add(20*time.Millisecond + even/2)
+	c.push(at, block)
+	if !begun(&c) {
+		t.Error("it does not begin with a block in time")
+	}
+	c.begin()
+	if c.n != c.want || c.n > packet+device.SampleRate*5/1000 {
+		t.Errorf("it begins with %d samples", c.n)
+	}
+}
+
+// TestCaptureWithoutMicrophone: it begins without one, and what comes later is not cut.
+func TestCaptureWithoutMicrophone(t *testing.T) {
+	var c capture
+	c.init(960, 0)
+	c.begin()
+	block, out := make([]int16, device.FrameSamples), make([]int16, 960)
+	start := time.Unix(1e9, 0)
 	missing := 0
-	for n := range 4 * 50 {
+	for n := range 100 {
 		at := start.Add(time.Duration(n) * 20 * time.Millisecond)
 		c.push(at, block)
-		if got := c.pull(at.Add(settle), out); n >= 50 {
-			missing += packet - got
-		}
+		missing += len(out) - c.pull(at.Add(settle), out)
 	}
-	if ms := c.n * 1000 / device.SampleRate; missing > 0 || ms > 8 {
-		t.Errorf("after four seconds %d ms wait; %d samples were missing", ms, missing)
+	if missing > 0 {
+		t.Errorf("%d samples were missing", missing)
+	}
+}
+
+// TestCaptureMoves: wherever the card's blocks come between two packets, within two
+// seconds packets follow settle after them, and afterwards stay where they are.
+func TestCaptureMoves(t *testing.T) {
+	for _, off := range []time.Duration{100 * time.Microsecond, settle, 8 * time.Millisecond, 19 * time.Millisecond} {
+		var c capture
+		const packet = 960
+		c.init(packet, 0)
+		start := time.Unix(1e9, 0)
+		block, out := make([]int16, device.FrameSamples), make([]int16, packet)
+		push, pull := start, start.Add(60*time.Millisecond+off)
+		missing, after, moved := 0, time.Duration(0), 0
+		for n := range 10 * 50 {
+			for ; !push.After(pull); push = push.Add(20 * time.Millisecond) {
+				c.push(push, block)
+			}
+			if n == 0 {
+				c.begin()
+			}
+			if got := c.pull(pull, out); n > 0 {
+				missing += packet - got
+			}
+			after = pull.Sub(push.Add(-20 * time.Millisecond))
+			d := c.move()
+			if d != 0 && n > 2*50+10 {
+				moved++
+			}
+			pull = pull.Add(20*time.Millisecond - d)
+		}
+		ms := c.n * 1000 / device.SampleRate
+		if missing > 0 || moved > 0 || after < settle/2 || after > settle+apart || ms > 8 {
+			t.Errorf("%v after a block: %v in the end, moved %d times late, %d samples missing, %d ms wait", off, after, moved, missing, ms)
+		}
 	}
 }
 

@@ -23,10 +23,6 @@ const (
 	settle = 2 * time.Millisecond
 	// patience is how long the first packet waits for the microphone.
 	patience = 200 * time.Millisecond
-	// A frame that is read without having been waited for so long was captured
-	// before: at most so many are left out at the beginning, a card's whole backlog.
-	fresh     = time.Millisecond
-	mostStale = 10
 	// oversleep is how late a tick may be (a machine that slept) before the
 	// missed ones are given up instead of sent in a burst.
 	oversleep = 100 * time.Millisecond
@@ -236,20 +232,10 @@ func (s *Stream) microphone() {
 	var f device.Frame
 	var m meter
 	defer clear(f[:])
-	for stale := 0; ; {
-		asked := time.Now()
+	for {
 		if err := s.cfg.Device.Read(&f); err != nil {
 			s.fail("the microphone ended", err)
 			return
-		}
-		// What was captured before the voice began is nobody's business, and would
-		// set the ticks at any moment instead of just after the card's.
-		if stale < mostStale {
-			if time.Since(asked) < fresh {
-				stale++
-				continue
-			}
-			stale = mostStale
 		}
 		select {
 		case <-s.stopping:
@@ -271,9 +257,10 @@ func (s *Stream) sender() {
 	select {
 	case <-s.stopping:
 		return
-	case <-s.out.mic.enough:
+	case <-s.out.mic.begun:
 	case <-timer.C:
 	}
+	s.out.mic.begin()
 	next := time.Now().Add(settle)
 	for tick := int64(0); ; tick++ {
 		if !s.sleep(timer, next) {
@@ -290,7 +277,7 @@ func (s *Stream) sender() {
 			s.fail("send", err)
 			return
 		}
-		next = next.Add(s.out.period)
+		next = next.Add(s.out.period - s.out.mic.move())
 		if late := time.Since(next); late > oversleep {
 			missed := int64(late / s.out.period)
 			next = next.Add(time.Duration(missed) * s.out.period)

@@ -130,7 +130,7 @@ func reportDelay(o options, _ string, b *strings.Builder) error {
 	if there, err := o.kept("delay", &all); err != nil || !there {
 		return err
 	}
-	b.WriteString("## Delay from mouth to ear\n\nThrough virtual devices: PulseAudio's null sinks, asked for 20 ms, and ALSA's pulse plugin; one call after the other, on a line without delay. The bare device loop is the sound server alone: its own recorder piped into its own player.\n\n| | first second, ms | median, ms | over the bare loop | within, ms | Listening |\n|---|---|---|---|---|---|\n")
+	b.WriteString("## Delay from mouth to ear\n\nThrough virtual devices: PulseAudio's null sinks, asked for 20 ms, and ALSA's pulse plugin; one call after the other, on a line without delay; somebody listens to each sink from the beginning, or it would work seconds ahead, as no sound card does. The bare device loop is the sound server alone: its own recorder piped into its own player.\n\n| | first second, ms | median, ms | over the bare loop | within, ms | Listening |\n|---|---|---|---|---|---|\n")
 	bare := all[0].Median
 	for _, r := range all {
 		fmt.Fprintf(b, "| %s | %.0f | %.0f | %+.0f | %.0f | %.2f |\n", r.Phone, r.First, r.Median, r.Median-bare, r.Spread, r.Listening)

@@ -42,13 +42,37 @@ func startPulse(ctx context.Context, l *lab.Lab) (*pulse, error) {
 		"-n", "--daemonize=no", "--exit-idle-time=-1", "--disallow-exit", "--use-pid-file=no", "--realtime=no", "--high-priority=no",
 		"-L", "module-native-protocol-unix auth-anonymous=1 socket=" + socket,
 	}
-	for _, sink := range []string{"mouth", "ear", "elsewhere"} {
+	for _, sink := range sinks {
 		args = append(args, "-L", fmt.Sprintf("module-null-sink sink_name=%[1]s rate=48000 sink_properties=device.description=%[1]s", sink))
 	}
 	if _, err := l.Start(ctx, lab.Command{Name: "pulseaudio", Path: "pulseaudio", Dir: dir, Args: args, Env: p.env}); err != nil {
 		return nil, err
 	}
-	return p, p.ready(ctx, socket)
+	if err := p.ready(ctx, socket); err != nil {
+		return nil, err
+	}
+	return p, p.keepAwake(ctx, l, dir)
+}
+
+var sinks = []string{"mouth", "ear", "elsewhere"}
+
+// awake is how long a null sink takes to come to its pace.
+const awake = 3 * time.Second
+
+// keepAwake has somebody listen to each sink from the beginning. One to which nobody
+// listens works two seconds ahead, as no sound card does, and takes up its pace only a
+// while after somebody comes: what a phone plays in its first seconds would be late.
+func (p *pulse) keepAwake(ctx context.Context, l *lab.Lab, dir string) error {
+	for _, sink := range sinks {
+		_, err := l.Start(ctx, lab.Command{
+			Name: "listener-" + sink, Path: "sh", Dir: dir, Env: p.env,
+			Args: []string{"-c", fmt.Sprintf("exec parec -d %s.monitor --raw --latency-msec=%d >/dev/null", sink, deviceLatency.Milliseconds())},
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return wait(ctx, awake)
 }
 
 func (p *pulse) ready(ctx context.Context, socket string) error {

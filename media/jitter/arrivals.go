@@ -9,11 +9,17 @@ const (
 	bins     = 100        // 0.5 s
 
 	// window is how long the fastest packet is remembered: long enough to see
-	// one, short enough that 200 ppm of clock drift are 1 ms.
-	window = 5 * rate
+	// one, short enough that 200 ppm of clock drift are 1 ms. The first window is
+	// shorter, and each twice the one before: a call begins with packets that waited
+	// for something, and those are not to count for long.
+	window      = 5 * rate
+	firstWindow = rate / 2
 	// memory is the weight of all earlier packets against the present one:
 	// about 500 packets, 10 s.
 	memory = 0.998
+	// youth is how many times as much a packet counts among the first ones than the
+	// mean of those before: a call begins otherwise than it goes on.
+	youth = 4
 	// mayBeLate is the share of packets that may come too late for their turn.
 	mayBeLate = 0.01
 
@@ -22,7 +28,8 @@ const (
 	learning    = 25
 	firstTarget = 960
 	// settled is how many packets in a row must allow a lower target before it
-	// comes down: it would swing otherwise, and speech with it.
+	// comes down: it would swing otherwise, and speech with it. At the beginning of a
+	// call it is a quarter of those that came.
 	settled = 100
 
 	// believable is how far out of time a packet may be. More than this is no
@@ -39,7 +46,7 @@ type arrivals struct {
 
 	slowness          int64 // of the packet noted last: position less timestamp
 	fastest, previous int64 // least slowness in this window, and the one before
-	windowEnd         int64
+	windowEnd, window int64
 
 	origin    int64 // the slowness that bin 0 stands for
 	histogram [bins]float64
@@ -84,7 +91,8 @@ func (a *arrivals) start(pos, seq, ts int64) {
 	a.started = true
 	a.lastSeq, a.lastTS = seq, ts
 	a.fastest, a.previous, a.origin = a.slowness, a.slowness, a.slowness
-	a.windowEnd = pos + window
+	a.window = firstWindow
+	a.windowEnd = pos + a.window
 	a.aim = firstTarget
 }
 
@@ -96,7 +104,8 @@ func (a *arrivals) track(pos int64) {
 	before := a.base()
 	if pos > a.windowEnd {
 		a.previous, a.fastest = a.fastest, a.slowness
-		a.windowEnd = pos + window
+		a.window = min(2*a.window, window)
+		a.windowEnd = pos + a.window
 	}
 	a.fastest = min(a.fastest, a.slowness)
 	if shift := (a.base() - a.origin) / binWidth; shift != 0 {
@@ -119,9 +128,9 @@ func (a *arrivals) shift(by int64) {
 }
 
 // weigh adds one packet to the histogram: bin i holds those that need a delay of
-// i bins. The first packets count alike, later ones fade.
+// i bins. Earlier packets fade, those of a call's beginning fast.
 func (a *arrivals) weigh(late int64) {
-	keep := min(memory, 1-1/float64(a.count))
+	keep := min(memory, max(1-youth/float64(a.count), 0))
 	for i := range a.histogram {
 		a.histogram[i] *= keep
 	}
@@ -138,7 +147,7 @@ func (a *arrivals) retarget() {
 		a.aim, a.lower = want, 0
 		return
 	}
-	if a.lower++; a.lower >= settled || a.count == learning {
+	if a.lower++; a.lower >= min(settled, a.count/4) || a.count == learning {
 		a.aim, a.lower = want, 0
 	}
 }

@@ -35,7 +35,7 @@ const (
 	// lastMoment before a block is asked for is too late to count on.
 	lastMoment = 2 * time.Millisecond
 	// slack is how far the delay may be above what is aimed at.
-	slack = rate / 200
+	slack = rate / 400
 	// adjustEvery spaces what is left out or put in, so that no word is torn.
 	adjustEvery = rate / 10
 	// hurryBeyond is the surplus or want of delay that is worth tearing a word.

@@ -384,6 +384,23 @@ func TestRouteChange(t *testing.T) {
 	}
 }
 
+// TestBeginning: packets that came late at the beginning of a call, because something
+// had to begin first, make its sound late for two seconds at most.
+func TestBeginning(t *testing.T) {
+	b := newBench(t)
+	n := 0
+	for at := time.Duration(0); at < 2500*ms; at += 20 * ms {
+		late := max(60*ms-at/5, 0) // for 300 ms
+		for ; time.Duration(n)*20*ms+late <= at; n++ {
+			b.put(time.Duration(n)*20*ms+late, n)
+		}
+		b.next(at)
+	}
+	if s := b.b.Stats(); s.Target > 5*ms || s.Delay > 30*ms {
+		t.Errorf("after 2.5 s a delay of %v, aimed at %v", s.Delay, s.Target)
+	}
+}
+
 // TestClockJump: a sender whose timestamps jump by hours is believed at the
 // third packet, and a single stray one is not.
 func TestClockJump(t *testing.T) {
