@@ -17,9 +17,6 @@ const (
 	// memory is the weight of all earlier packets against the present one:
 	// about 500 packets, 10 s.
 	memory = 0.998
-	// youth is how many times as much a packet counts among the first ones than the
-	// mean of those before: a call begins otherwise than it goes on.
-	youth = 4
 	// mayBeLate is the share of packets that may come too late for their turn.
 	mayBeLate = 0.01
 
@@ -28,8 +25,8 @@ const (
 	learning    = 25
 	firstTarget = 960
 	// settled is how many packets in a row must allow a lower target before it
-	// comes down: it would swing otherwise, and speech with it. At the beginning of a
-	// call it is a quarter of those that came.
+	// comes down: it would swing otherwise, and speech with it. Where the
+	// histogram has fewer, all of them must.
 	settled = 100
 
 	// believable is how far out of time a packet may be. More than this is no
@@ -43,6 +40,7 @@ type arrivals struct {
 	started         bool
 	lastSeq, lastTS int64 // extended; of the newest packet
 	count           int
+	weighed         int // of them in the histogram
 
 	slowness          int64 // of the packet noted last: position less timestamp
 	fastest, previous int64 // least slowness in this window, and the one before
@@ -128,9 +126,14 @@ func (a *arrivals) shift(by int64) {
 }
 
 // weigh adds one packet to the histogram: bin i holds those that need a delay of
-// i bins. Earlier packets fade, those of a call's beginning fast.
+// i bins. They count alike at first, and later earlier ones fade; those of the
+// time of learning are forgotten at its end: a call begins with packets that waited
+// for something.
 func (a *arrivals) weigh(late int64) {
-	keep := min(memory, max(1-youth/float64(a.count), 0))
+	if a.weighed++; a.count == learning {
+		a.weighed = 1
+	}
+	keep := min(memory, 1-1/float64(a.weighed))
 	for i := range a.histogram {
 		a.histogram[i] *= keep
 	}
@@ -147,7 +150,7 @@ func (a *arrivals) retarget() {
 		a.aim, a.lower = want, 0
 		return
 	}
-	if a.lower++; a.lower >= min(settled, a.count/4) || a.count == learning {
+	if a.lower++; a.lower >= min(settled, a.weighed) || a.count == learning {
 		a.aim, a.lower = want, 0
 	}
 }

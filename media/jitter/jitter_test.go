@@ -2,8 +2,11 @@ package jitter
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -398,6 +401,40 @@ func TestBeginning(t *testing.T) {
 	}
 	if s := b.b.Stats(); s.Target > 5*ms || s.Delay > 30*ms {
 		t.Errorf("after 2.5 s a delay of %v, aimed at %v", s.Delay, s.Target)
+	}
+}
+
+// TestBadBeginning: where packets come as irregularly from the first one on as they
+// go on, and are lost, the delay is learnt and kept. It does not swing: speech would
+// be torn twice.
+func TestBadBeginning(t *testing.T) {
+	var fell time.Duration
+	const calls = 20
+	for seed := range uint64(calls) {
+		b, random := newBench(t), rand.New(rand.NewPCG(seed, 1))
+		b.block = 480
+		for n := range 250 {
+			late := time.Duration(random.Int64N(int64(60 * ms)))
+			if random.Float64() > 0.05 {
+				b.pending = append(b.pending, arrival{at: time.Duration(n)*20*ms + late, n: n, copy: 3})
+			}
+		}
+		slices.SortFunc(b.pending, func(x, y arrival) int { return cmp.Compare(x.at, y.at) })
+		most, fall := time.Duration(0), time.Duration(0)
+		for at := 7 * ms; at < 5*time.Second; at += 10 * ms {
+			b.next(at)
+			if at > time.Second {
+				target := b.b.Stats().Target
+				most = max(most, target)
+				fall = max(fall, most-target)
+			}
+		}
+		t.Logf("%d: fell %v, %+v", seed, fall, b.b.Stats())
+		fell += fall
+	}
+	t.Logf("it falls by %v in the mean", fell/calls)
+	if fell > 10*calls*ms {
+		t.Errorf("the delay aimed at falls by %v in the mean of %d calls", fell/calls, calls)
 	}
 }
 
