@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -167,16 +166,19 @@ func (c *chorus) err() error {
 	return c.fault
 }
 
-// all are the calls, with what was heard until now.
-func (c *chorus) all() ([]*farCall, error) {
+// all are the calls as they are now, with what was heard until now: what is heard
+// while they are looked at does not change them.
+func (c *chorus) all() ([]farCall, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	var all []farCall
 	for _, f := range c.calls {
 		if err := f.listen(time.Now()); err != nil {
 			return nil, err
 		}
+		all = append(all, *f)
 	}
-	return slices.Clone(c.calls), nil
+	return all, nil
 }
 
 func (f *farCall) isOver() bool {
