@@ -103,7 +103,7 @@ func (c *callCommand) Run(e *env) error {
 		}
 		cfg := e.phoneConfig(c.callOptions, s)
 		cfg.Anonymous = c.Anonymous
-		if cfg.Account == "" && len(cfg.Listen) == 0 {
+		if cfg.Account == "" {
 			var err error
 			if cfg.Account, err = softphone.AccountFor(s, target); err != nil {
 				return usageError{err}
