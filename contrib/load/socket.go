@@ -1,13 +1,13 @@
 package main
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
-	"time"
 
 	"golang.org/x/sys/unix"
+
+	"karat/contrib/interop/wiretap"
 )
 
 // socket is one call's at the far end. The kernel says when each datagram came: over
@@ -63,18 +63,6 @@ func (s *socket) read(b []byte) (n int, at int64, ok bool, err error) {
 	case err != nil:
 		return 0, 0, false, err
 	}
-	if at, ok = stamp(s.oob[:oobn]); !ok {
-		return 0, 0, false, errors.New("the kernel does not tell when packets come")
-	}
-	return n, at, true, nil
-}
-
-// stamp reads the time out of what came beside a datagram: struct cmsghdr, then
-// struct timespec.
-func stamp(oob []byte) (int64, bool) {
-	header, data, _, err := unix.ParseOneSocketControlMessage(oob)
-	if err != nil || header.Level != unix.SOL_SOCKET || header.Type != unix.SCM_TIMESTAMPNS || len(data) < 16 {
-		return 0, false
-	}
-	return int64(binary.NativeEndian.Uint64(data))*int64(time.Second) + int64(binary.NativeEndian.Uint64(data[8:])), true
+	came, err := wiretap.Stamp(s.oob[:oobn])
+	return n, came.UnixNano(), err == nil, err
 }

@@ -165,7 +165,7 @@ func recordStream(ctx context.Context, o options, sender string, n int, length t
 	if err := lab.WriteWAV(file, lab.Recording{Rate: quality.Rate, Samples: pcm}, 1); err != nil {
 		return s, err
 	}
-	line, err := link.Line{Name: fmt.Sprintf("-l%d", n), Delay: oneWay}.Join(ctx, s.wire.see)
+	line, err := link.Line{Name: fmt.Sprintf("-l%d", n), Delay: oneWay}.Join(ctx, nil)
 	if err != nil {
 		return s, err
 	}
@@ -175,13 +175,17 @@ func recordStream(ctx context.Context, o options, sender string, n int, length t
 	if err != nil {
 		return s, err
 	}
+	observer, err := line.A.Watch(func(at time.Time, b []byte) { s.wire.see(at, true, b) })
+	if err != nil {
+		return s, errors.Join(err, l.Close())
+	}
 	said := spoken{path: file, silence: file, length: time.Duration(len(pcm)) * time.Second / quality.Rate}
 	if sender == "karat" {
 		_, err = karatPhone(o.karat)(ctx, l, line, said, func(_, _ *lab.Process) error { return nil })
 	} else {
 		err = sendTelling(ctx, l, line, sender, file)
 	}
-	return s, errors.Join(err, l.Close())
+	return s, errors.Join(err, observer.Close(), l.Close())
 }
 
 // sound is a segment of one kind, speech from a random place. Silence is

@@ -123,35 +123,42 @@ func ip(ctx context.Context, args ...string) error {
 
 // openTUN opens the device inside the namespace. The descriptor belongs to it
 // whichever namespace its reader is in.
-func openTUN(name string) (*os.File, error) {
-	type opened struct {
-		tun *os.File
-		err error
+func openTUN(name string) (tun *os.File, err error) {
+	err = within(name, func() (err error) {
+		tun, err = openTUNHere()
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("link: %s on %s: %w", device, name, err)
 	}
-	result := make(chan opened)
+	return tun, nil
+}
+
+// within runs f in a namespace.
+func within(name string, f func() error) error {
+	result := make(chan error)
 	go func() {
 		// Never unlocked: the thread ends with this goroutine, in whatever
 		// namespace it is then.
 		runtime.LockOSThread()
-		tun, err := openTUNHere("/run/netns/" + name)
-		result <- opened{tun, err}
+		result <- enter("/run/netns/"+name, f)
 	}()
-	r := <-result
-	if r.err != nil {
-		return nil, fmt.Errorf("link: %s on %s: %w", device, name, r.err)
-	}
-	return r.tun, nil
+	return <-result
 }
 
-func openTUNHere(namespace string) (*os.File, error) {
+func enter(namespace string, f func() error) error {
 	ns, err := os.Open(namespace)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer ns.Close()
 	if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
-		return nil, err
+		return err
 	}
+	return f()
+}
+
+func openTUNHere() (*os.File, error) {
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err

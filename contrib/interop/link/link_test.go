@@ -65,6 +65,15 @@ func TestPacketsTakeTheDelayAndAreSeen(t *testing.T) {
 		}
 	}()
 	a, b := socketOn(t, l.A), socketOn(t, l.B)
+	var left []time.Time
+	watch, err := l.A.Watch(func(at time.Time, b []byte) {
+		if b[0]>>4 == 4 && b[9] == unix.IPPROTO_UDP {
+			left = append(left, at)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	began := time.Now()
 	if _, err := a.WriteTo([]byte("over there"), b.LocalAddr()); err != nil {
 		t.Fatal(err)
@@ -80,5 +89,11 @@ func TestPacketsTakeTheDelayAndAreSeen(t *testing.T) {
 	}
 	if sent.Load() != 1 || delivered.Load() != 1 {
 		t.Errorf("seen %d leaving and %d arriving, not one each", sent.Load(), delivered.Load())
+	}
+	if err := watch.Close(); err != nil || len(left) != 1 {
+		t.Fatalf("%d packets were watched leaving, not one: %v", len(left), err)
+	}
+	if after := left[0].Sub(began.Round(0)); after < 0 || after > delay {
+		t.Errorf("it left %v after it was sent", after)
 	}
 }
