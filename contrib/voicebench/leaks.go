@@ -25,12 +25,12 @@ var kinds = []string{"speech", "speech again", "silence", "music"}
 const (
 	// segment of one kind, of which the middle is judged: the ends are left out
 	// because where a call begins in its file is known only roughly.
-	segment = 1400 * time.Millisecond
-	middle  = 1000 * time.Millisecond
+	segment = 2400 * time.Millisecond
+	middle  = 2000 * time.Millisecond
 
 	karatStreams   = 6
 	tellingStreams = 2 // of each kind of telling sender
-	streamLength   = 270 * time.Second
+	streamLength   = 330 * time.Second
 	quickLength    = 112 * time.Second
 	rounds         = 2 // of all streams, one after the other
 )

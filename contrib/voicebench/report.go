@@ -199,7 +199,7 @@ const bites = 0.95
 
 const leakIntro = `## What the packets tell
 
-A classifier (boosted trees of one split, over gaps and sizes) tells windows of one second of speech from such of more speech (A/A), of digital silence, and of music, by nothing but when packets were sent and how large they are. The kinds follow each other in random order within each stream; %[1]d streams of Karat and %[2]d of each sender that is known to tell ran at once, each on a line of its own. That they ran at once adds noise to all times, which makes telling harder: whether the test still bites, the last rows say. An observer with better clocks than a process that reads every packet would see more. Muted microphones are not covered.
+A classifier (boosted trees of one split, over gaps and sizes) tells windows of two seconds of speech from such of more speech (A/A), of digital silence, and of music, by nothing but when packets were sent and how large they are. The kinds follow each other in random order within each stream; %[1]d streams of Karat and %[2]d of each sender that is known to tell ran at once, each on a line of its own. That they ran at once adds noise to all times, which makes telling harder: whether the test still bites, the last rows say. The times are the kernel's, taken within the sender's own system call: nobody on the line sees better ones. Muted microphones are not covered.
 
 | sender | kinds | AUC (95%%) | chance is below | windows | packet sizes |
 |---|---|---|---|---|---|
