@@ -1,6 +1,6 @@
 // Package apm is the audio processing between a sound card and the voice: it
 // takes out of what the microphone heard what the speaker just played (echo
-// cancellation), and noise. It does not change levels.
+// cancellation), and noise; and it brings who speaks quietly or loudly to one level.
 //
 // The work is done by speexdsp. Measured by contrib/voicebench in its three rooms,
 // beside webrtc-audio-processing 0.3: that takes away 50 dB and more of an echo,

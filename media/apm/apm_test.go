@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"karat/media/apm"
@@ -53,7 +54,7 @@ func (r *room) Read(f *device.Frame) error {
 		return device.ErrClosed
 	}
 	for i := range f {
-		v := r.random.NormFloat64() * 4
+		v := r.random.NormFloat64() * hiss
 		for late, loud := range r.taps {
 			if at := r.at + i - late; at >= 0 && at < len(r.played) {
 				v += loud * float64(r.played[at])
@@ -72,6 +73,9 @@ func (r *room) Close() error {
 	r.closed = true
 	return nil
 }
+
+// hiss is how loud the room is by itself.
+const hiss = 4.0
 
 func newRoom() *room {
 	random := rand.New(rand.NewPCG(1, 2))
@@ -159,6 +163,61 @@ func TestNearSpeech(t *testing.T) {
 	const settled = 3 * device.SampleRate
 	if got := decibels(out[settled:], r.near[settled:len(out)]); got < -6 || got > 12 {
 		t.Errorf("the near voice came out %.1f dB louder", got)
+	}
+}
+
+// dBFS is the mean level of samples.
+func dBFS(samples []int16) float64 {
+	return 10 * math.Log10(energy(samples)/float64(len(samples))/(1<<30))
+}
+
+// louder is the voice, so many times as loud.
+func louder(voice []int16, gain float64) []int16 {
+	out := make([]int16, len(voice))
+	for i, v := range voice {
+		out[i] = int16(max(min(gain*float64(v), math.MaxInt16), math.MinInt16))
+	}
+	return out
+}
+
+// TestLevel: who speaks quietly is raised and who speaks loudly is lowered, after
+// four seconds all to the same level, and nobody is clipped.
+func TestLevel(t *testing.T) {
+	voice := say(t, speech.Bob, 12)
+	for _, gain := range []float64{0.1, 0.3, 1, 2} {
+		r := newRoom()
+		r.near = louder(voice, gain)
+		out := talk(t, r, make([]int16, len(voice)))
+		const settled = 4 * device.SampleRate
+		before, after := dBFS(r.near[settled:]), dBFS(out[settled:])
+		t.Logf("%5.1f dBFS became %5.1f", before, after)
+		if after < -27 || after > -21 {
+			t.Errorf("%.1f dBFS became %.1f, want -24", before, after)
+		}
+		if most := max(slices.Max(out[settled:]), -slices.Min(out[settled:])); most > 25000 {
+			t.Errorf("%.1f dBFS: a peak of %d", before, most)
+		}
+	}
+}
+
+// TestNoVoice: what is not speech is not raised.
+func TestNoVoice(t *testing.T) {
+	r := newRoom() // which hisses
+	out := talk(t, r, make([]int16, 12*device.SampleRate))
+	if got := dBFS(out[6*device.SampleRate:]); got > 20*math.Log10(hiss/(1<<15)) {
+		t.Errorf("a hiss came out at %.1f dBFS", got)
+	}
+}
+
+// TestEchoIsNotRaised: what is left of an echo is no quiet voice that wants raising.
+func TestEchoIsNotRaised(t *testing.T) {
+	r := newRoom()
+	r.taps[device.SampleRate*2/5] = 0.03 // later than what can be taken away
+	out := talk(t, r, say(t, speech.Alice, 16))
+	early, late := dBFS(out[2*device.SampleRate:5*device.SampleRate]), dBFS(out[13*device.SampleRate:])
+	t.Logf("what is left of an echo went from %.1f to %.1f dBFS", early, late)
+	if late > early+3 {
+		t.Errorf("what is left of an echo rose from %.1f to %.1f dBFS", early, late)
 	}
 }
 

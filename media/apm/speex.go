@@ -22,12 +22,26 @@ const (
 	// alone talks, and while both do. The latter is what hurts the near voice.
 	suppressAlone = -60
 	suppressBoth  = -10
+
+	// level is what speech is brought to, in libspeexdsp's measure of loudness: about
+	// -24 dBFS with its pauses, and peaks at half of what there is. mostGain, in
+	// decibels, is for microphones that are far away. What is loud is lowered at once,
+	// and what is quiet raised slowly: by so many decibels a second.
+	level    = 26000
+	mostGain = 18
+	raising  = 6
+	lowering = -40
+	// audible is the energy of a frame, as a mean of squares, that comes back as an
+	// echo (-60 dBFS), and echoing is how many frames later there is none of it left.
+	audible = 1000
+	echoing = tail/device.FrameSamples + 10
 )
 
 // speex is the library's state. Only the microphone's goroutine uses it.
 type speex struct {
-	echo  *C.SpeexEchoState
-	clean *C.SpeexPreprocessState
+	echo   *C.SpeexEchoState
+	clean  *C.SpeexPreprocessState
+	echoes int // frames in which there is still an echo
 }
 
 var errLibrary = errors.New("apm: speexdsp refused")
@@ -46,11 +60,62 @@ func newSpeex() (*speex, error) {
 	C.speex_preprocess_ctl(s.clean, C.SPEEX_PREPROCESS_SET_ECHO_STATE, unsafe.Pointer(s.echo))
 	C.speex_preprocess_ctl(s.clean, C.SPEEX_PREPROCESS_SET_ECHO_SUPPRESS, unsafe.Pointer(&alone))
 	C.speex_preprocess_ctl(s.clean, C.SPEEX_PREPROCESS_SET_ECHO_SUPPRESS_ACTIVE, unsafe.Pointer(&both))
-	return s, nil
+	return s, s.controlGain()
+}
+
+// controlGain has speech, and nothing else, brought to one level.
+func (s *speex) controlGain() error {
+	on, level, most, down := C.int(1), C.float(level), C.int(mostGain), C.int(lowering)
+	for _, c := range []struct {
+		request C.int
+		value   unsafe.Pointer
+	}{
+		{C.SPEEX_PREPROCESS_SET_AGC, unsafe.Pointer(&on)},
+		{C.SPEEX_PREPROCESS_SET_AGC_LEVEL, unsafe.Pointer(&level)},
+		{C.SPEEX_PREPROCESS_SET_AGC_MAX_GAIN, unsafe.Pointer(&most)},
+		{C.SPEEX_PREPROCESS_SET_AGC_DECREMENT, unsafe.Pointer(&down)},
+	} {
+		if C.speex_preprocess_ctl(s.clean, c.request, c.value) != 0 {
+			return errLibrary // built without floating point: it has none
+		}
+	}
+	s.raise(raising)
+	return nil
+}
+
+// raise sets by how many decibels a second what is quiet is raised.
+func (s *speex) raise(by C.int) {
+	C.speex_preprocess_ctl(s.clean, C.SPEEX_PREPROCESS_SET_AGC_INCREMENT, unsafe.Pointer(&by))
+}
+
+// guardEcho has nothing raised while the other end is heard: what is left of its
+// echo sounds like somebody who speaks quietly.
+func (s *speex) guardEcho(far *device.Frame) {
+	before := s.echoes
+	if energy(far) > audible {
+		s.echoes = echoing
+	} else {
+		s.echoes = max(s.echoes-1, 0)
+	}
+	switch {
+	case before == 0 && s.echoes > 0:
+		s.raise(0)
+	case before > 0 && s.echoes == 0:
+		s.raise(raising)
+	}
+}
+
+// energy is the mean of the squares.
+func energy(f *device.Frame) (e int64) {
+	for _, v := range f {
+		e += int64(v) * int64(v)
+	}
+	return e / int64(len(f))
 }
 
 // cancel takes the echo of far, and noise, out of near.
 func (s *speex) cancel(far, near, out *device.Frame) {
+	s.guardEcho(far)
 	C.speex_echo_cancellation(s.echo, samples(near), samples(far), samples(out))
 	C.speex_preprocess_run(s.clean, samples(out))
 }
