@@ -183,7 +183,7 @@ func reportLeak(o options, _ string, b *strings.Builder) error {
 	b.WriteString("\n")
 	for _, f := range all {
 		if f.Sender != "karat" && f.B == "silence" && f.AUC < bites {
-			fmt.Fprintf(b, "**The test did not find the sender that is known to tell by %q** (%d windows): that Karat is not found either proves nothing against that kind of leak in this run.\n\n", f.Sender, f.Windows[0])
+			fmt.Fprintf(b, "**The test finds the sender that is known to tell by %q with an AUC of %.2f only** (%d windows, %.2f is asked for): that Karat is not found proves little against that kind of leak in this run.\n\n", f.Sender, f.AUC, f.Windows[0], bites)
 		}
 	}
 	for _, f := range all {
