@@ -161,7 +161,7 @@ func (c *call) changeRefused(err error) {
 // call. One that is worse than before cannot be refused any more; nothing of it
 // is done.
 func (c *call) takeAnswer(asked offer.Local, sdp []byte) {
-	d, kind := describe(sdp)
+	d, kind := c.describe(sdp)
 	agreed, err := c.acceptance(asked, d)
 	if err == nil && c.rekeyed(agreed) {
 		err = errRekeyed
@@ -247,7 +247,7 @@ func (c *call) reoffered(sdp []byte) {
 		c.offerLate()
 		return
 	}
-	d, kind := describe(sdp)
+	d, kind := c.describe(sdp)
 	if why := c.worse(d, kind); why != nil {
 		c.turnDown()
 		c.downgradeRefused(why)

@@ -13,6 +13,9 @@ func (c *call) ringIn() error {
 		c.offered, c.facts.Offer = offer.Description{}, assay.OfferUnknown
 	} else {
 		c.offered, c.facts.Offer = describe(c.sip.Offer())
+		if c.offered.ZRTPBeside() {
+			c.beside, c.facts.Offer = true, assay.OfferRTP
+		}
 	}
 	c.replaces = c.phone.callOf(c.sip.Replaces())
 	c.facts.HashSignalled = len(c.offered.ZRTPHashes) > 0

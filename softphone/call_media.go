@@ -81,6 +81,9 @@ func (c *call) openMedia(local netip.Addr, force bool) error {
 		}
 		c.dtlsIn = make(chan []byte, zrtpQueue)
 	}
+	if c.beside {
+		c.local.Beside = newCryptos()
+	}
 	p.Receive(c.receive(c.stream, c.dtlsIn))
 	return nil
 }

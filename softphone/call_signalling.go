@@ -26,6 +26,16 @@ func describe(sdp []byte) (offer.Description, assay.MediaOffer) {
 	}
 }
 
+// describe reads what the peer says later: keys in the signalling that nobody uses
+// take nothing away.
+func (c *call) describe(sdp []byte) (offer.Description, assay.MediaOffer) {
+	d, kind := describe(sdp)
+	if c.beside && d.ZRTPBeside() {
+		kind = assay.OfferRTP
+	}
+	return d, kind
+}
+
 // hearSIP takes what signalling says.
 func (c *call) hearSIP(ev sip.CallEvent, open bool) {
 	if !open {

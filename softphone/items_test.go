@@ -1,12 +1,15 @@
 package softphone_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/netip"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/pion/srtp/v3"
 
 	"karat/media/device"
 	"karat/media/path"
@@ -113,6 +116,77 @@ func TestItem38_ReofferForLessIsRefused(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A phone that is encrypted as far as its provider at least, and knows ZRTP, gets a
+// private call: the keys in the signalling encrypt nothing.
+func TestItem54_KeysInTheSignallingBeside(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		bob, mallory := w.user("bob", "10.0.0.2"), w.stranger()
+		defer mallory.close()
+		bob.start(auto)
+		session, err := zrtp.NewSession(zrtp.Config{ZID: zrtp.ZID{6}, SSRC: 66})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer session.Close()
+		both := sdp("RTP/SAVP 96", sdesLine, "a=zrtp-hash:"+session.HelloHash())
+		call, err := mallory.agent.Invite(t.Context(), "sip:bob@example.org", both)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var answer string
+		for ev := range call.Events() {
+			if up, ok := ev.(sip.Answered); ok {
+				answer = string(up.SDP)
+				mallory.agree(session, mediaAddress(t, up.SDP))
+				break
+			}
+		}
+		expect[softphone.Talking](bob)
+		time.Sleep(time.Second)
+		_, inline, ok := strings.Cut(answer, "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:")
+		if !ok || !strings.Contains(answer, "a=zrtp-hash:") || !strings.Contains(answer, " RTP/SAVP 96") {
+			t.Fatalf("answered with\n%s", answer)
+		}
+		shown, err := base64.StdEncoding.DecodeString(strings.TrimSpace(strings.SplitN(inline, "\r\n", 2)[0]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		opening, err := srtp.CreateContext(shown[:16], shown[16:], srtp.ProtectionProfileAes128CmHmacSha1_80)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent := 0
+		for _, p := range w.sentBy("10.0.0.2") {
+			if path.Classify(p.Data) != path.RTP {
+				continue
+			}
+			sent++
+			if _, err := opening.DecryptRTP(nil, p.Data, nil); err == nil {
+				t.Fatal("the provider can read a packet")
+			}
+		}
+		if sent < 40 {
+			t.Errorf("%d packets left", sent)
+		}
+		if r := lastAssay(bob); !r.Private {
+			t.Errorf("the assay: %+v", r)
+		}
+		if _, err := call.Reinvite(t.Context(), both); err != nil {
+			t.Errorf("the same again: %v", err)
+		}
+		if _, err := call.Reinvite(t.Context(), sdp("RTP/SAVP 96", sdesLine)); err == nil {
+			t.Error("a re-INVITE without ZRTP was accepted")
+		}
+		expect[softphone.DowngradeRefused](bob)
+		bob.phone.Hangup(bob.call)
+		if e := expect[softphone.Ended](bob); e.Outcome != softphone.Private {
+			t.Errorf("ended as %+v", e)
+		}
+		for range call.Events() {
+		}
+	})
 }
 
 // A change that cannot be made is refused too, and is no alarm.

@@ -15,7 +15,7 @@ func Reoffer(theirs Description, l Local) []byte {
 	}
 	switch theirs.Profile {
 	case SRTP:
-		s.crypto = l.Crypto
+		s.crypto, s.beside = theirs.keysOf(l), theirs.beside(l)
 	case DTLSSRTP:
 		s.fingerprint, s.setup = l.Fingerprint, setupEither
 	case RTP, Other:

@@ -39,11 +39,14 @@ func Answer(offer Description, l Local) ([]byte, Negotiated, error) {
 		return nil, Negotiated{}, err
 	}
 	if offer.Profile == SRTP {
-		theirs, ours, ok := offer.chosen(l)
+		theirs, ours, ok := offer.chosen(offer.keysOf(l))
 		if !ok {
 			return nil, Negotiated{}, ErrSuite
 		}
-		s.crypto, n.SDES = []Crypto{ours}, sdes(theirs, ours)
+		s.crypto = []Crypto{ours}
+		if s.beside = offer.beside(l); !s.beside {
+			n.SDES = sdes(theirs, ours)
+		}
 	}
 	if offer.Profile == DTLSSRTP {
 		role, ok := answeredSetup(offer.Setup)
@@ -95,7 +98,7 @@ func accept(l Local, answer Description, index int, voices []Voice) (Negotiated,
 			return Negotiated{}, ErrSuite
 		}
 		return n, nil
-	case answer.Profile != SRTP:
+	case answer.Profile != SRTP || answer.beside(l):
 		return n, nil
 	}
 	theirs, ours, ok := answer.accepted(l)
@@ -111,7 +114,7 @@ func (d Description) usable(l Local) error {
 	if d.Audio < 0 || d.Audio >= len(d.Media) {
 		return ErrNoAudio
 	}
-	if err := d.Profile.notPrivate(); err != nil && !l.readable(d.Profile) {
+	if err := d.Profile.notPrivate(); err != nil && !l.readable(d.Profile) && !d.beside(l) {
 		return err
 	}
 	if d.VoicePT < 0 {

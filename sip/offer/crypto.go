@@ -115,10 +115,28 @@ type SDES struct {
 	Sending, Receive []byte // master key and salt
 }
 
+// ZRTPBeside tells whether a phone insists on keys in the signalling, and announces
+// ZRTP beside them: to be encrypted as far as its provider at least. Those keys need
+// not be used, since ZRTP brings others (RFC 6189, Section 8).
+func (d Description) ZRTPBeside() bool { return d.Profile == SRTP && len(d.ZRTPHashes) > 0 }
+
+// beside: it is answered with keys that nobody uses, because ZRTP's are.
+func (d Description) beside(l Local) bool {
+	return d.ZRTPBeside() && len(l.Crypto) == 0 && len(l.Beside) > 0
+}
+
+// keysOf are what we answer with.
+func (d Description) keysOf(l Local) []Crypto {
+	if d.beside(l) {
+		return l.Beside
+	}
+	return l.Crypto
+}
+
 // chosen is the first of an offer's lines that we take, and our own for it.
-func (d Description) chosen(l Local) (theirs, ours Crypto, ok bool) {
+func (d Description) chosen(from []Crypto) (theirs, ours Crypto, ok bool) {
 	for _, theirs := range d.Cryptos {
-		for _, ours := range l.Crypto {
+		for _, ours := range from {
 			if theirs.Suite == ours.Suite {
 				// RFC 4568, Section 5.1.2: the answer has the tag of the offer.
 				ours.Tag = theirs.Tag

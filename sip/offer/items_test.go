@@ -194,6 +194,52 @@ func TestItem53_ProfilesAreNotMistaken(t *testing.T) {
 	}
 }
 
+// A phone that wants keys in the signalling beside ZRTP's gets some, and ZRTP's are
+// used. One that wants only those gets nothing.
+func TestItem54_KeysBesideZRTP(t *testing.T) {
+	const key = "inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz"
+	offered := func(lines ...string) Description {
+		return mustParse(t, describing(append([]string{"m=audio 4000 RTP/SAVP 96", "c=IN IP4 192.0.2.9", opus}, lines...)...))
+	}
+	l := local("203.0.113.1:6000")
+	l.Beside = []Crypto{{1, "AES_256_CM_HMAC_SHA1_80", make([]byte, 46)}, {2, "AES_CM_128_HMAC_SHA1_80", make([]byte, 30)}}
+	both := offered("a=crypto:7 AES_CM_128_HMAC_SHA1_80 "+key, "a=zrtp-hash:"+hashA)
+	answer, n, err := Answer(both, l)
+	if err != nil || n.SDES != nil || len(n.RemoteZRTPHashes) != 1 {
+		t.Fatalf("%+v, %v", n, err)
+	}
+	for text, where := range map[string]string{"an answer": string(answer), "an offer of ours in the call": string(Reoffer(both, l))} {
+		where, text = text, where
+		for _, part := range []string{"m=audio 6000 RTP/SAVP 96", "a=zrtp-hash:"} {
+			if !strings.Contains(text, part) {
+				t.Errorf("%s lacks %q:\n%s", where, part, text)
+			}
+		}
+	}
+	if !strings.Contains(string(answer), "a=crypto:7 AES_CM_128_HMAC_SHA1_80 inline:") || strings.Count(string(answer), "a=crypto") != 1 {
+		t.Errorf("keys in the answer:\n%s", answer)
+	}
+	if n, err := AcceptReoffer(both, l, both); err != nil || n.SDES != nil {
+		t.Errorf("an answer in the call: %+v, %v", n, err)
+	}
+	for name, d := range map[string]Description{
+		"keys alone":     offered("a=crypto:7 AES_CM_128_HMAC_SHA1_80 " + key),
+		"a fingerprint":  offered("a=fingerprint:sha-256 00", "a=zrtp-hash:"+hashA),
+		"no suite known": offered("a=crypto:7 F8_128_HMAC_SHA1_80 "+key, "a=zrtp-hash:"+hashA),
+	} {
+		if _, _, err := Answer(d, l); err == nil {
+			t.Errorf("%s: answered", name)
+		}
+	}
+	if err := Downgrade(both, offered("a=crypto:7 AES_CM_128_HMAC_SHA1_80 "+key)); err == nil {
+		t.Error("ZRTP went, and that is no downgrade")
+	}
+	l.Beside = nil
+	if _, _, err := Answer(both, l); err == nil {
+		t.Error("answered without keys")
+	}
+}
+
 // We hold by sendonly and resume by sendrecv, with our address in the c= line all
 // the while; the lines, numbers and profile of a peer's offer stay.
 func TestItem39_HoldIsSendonly(t *testing.T) {

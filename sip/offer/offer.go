@@ -55,6 +55,9 @@ type Local struct {
 	// Crypto is not empty in a call whose keys the provider may read, because the
 	// user said so: RTP/SAVP with a=crypto in place of RTP/AVP with a=zrtp-hash.
 	Crypto []Crypto
+	// Beside is for phones that want keys in the signalling beside ZRTP's (see
+	// Description.ZRTPBeside). Nothing is ever encrypted with them.
+	Beside []Crypto
 	// Fingerprint, of a certificate for this call, takes the place of Crypto where
 	// DTLS brings the keys (UDP/TLS/RTP/SAVP), in such a call.
 	Fingerprint string

@@ -30,6 +30,7 @@ type stream struct {
 	protocol string
 	rtcpMux  bool
 	crypto   []Crypto
+	beside   bool // those are not for use
 	// fingerprint and setup are empty where DTLS brings no keys.
 	fingerprint, setup string
 	ice                *ICE
@@ -100,7 +101,7 @@ func (s stream) media(l Local) *sdp.MediaDescription {
 		m.WithValueAttribute("fingerprint", s.fingerprint)
 		m.WithValueAttribute("setup", s.setup)
 	}
-	if l.ZRTPHash != "" && len(s.crypto) == 0 && s.fingerprint == "" {
+	if l.ZRTPHash != "" && (len(s.crypto) == 0 || s.beside) && s.fingerprint == "" {
 		m.WithValueAttribute("zrtp-hash", l.ZRTPHash)
 	}
 	return m.WithPropertyAttribute(s.direction.String())
