@@ -172,7 +172,7 @@ func (b *Buffer) PutAs(f Format, now time.Time, seq uint16, timestamp uint32, sa
 	}
 	b.stray = 0
 	s, ts := b.arrivals.number(seq, timestamp)
-	b.arrivals.note(b.available(now), s, ts)
+	b.arrivals.note(b.available(now), s, ts, false)
 	b.seen.mark(s)
 	switch {
 	case b.playing && ts < b.cursor:
@@ -196,7 +196,7 @@ func (b *Buffer) PutCopy(now time.Time, seq uint16, timestamp uint32, samples in
 		return
 	}
 	b.seen.mark(s)
-	b.arrivals.note(b.available(now), s, ts)
+	b.arrivals.note(b.available(now), s, ts, true)
 	if b.playing && ts < b.cursor {
 		return
 	}
@@ -216,7 +216,7 @@ func (b *Buffer) Expect(now time.Time, seq uint16, timestamp uint32) {
 		return
 	}
 	b.seen.mark(s)
-	b.arrivals.note(b.available(now), s, ts)
+	b.arrivals.note(b.available(now), s, ts, true)
 	for i := range b.slots[:b.n] {
 		if b.slots[i].seq == s+1 {
 			b.slots[i].mends = true

@@ -429,12 +429,39 @@ func TestBadBeginning(t *testing.T) {
 				fall = max(fall, most-target)
 			}
 		}
-		t.Logf("%d: fell %v, %+v", seed, fall, b.b.Stats())
 		fell += fall
 	}
 	t.Logf("it falls by %v in the mean", fell/calls)
 	if fell > 10*calls*ms {
 		t.Errorf("the delay aimed at falls by %v in the mean of %d calls", fell/calls, calls)
+	}
+}
+
+// TestFewLosses: where one packet in a hundred is lost the delay that repairs need is
+// kept. It would come and go with each of them, and most come while it is gone.
+func TestFewLosses(t *testing.T) {
+	const calls, length = 10, time.Minute
+	var fell, made time.Duration
+	for seed := range uint64(calls) {
+		b, random := newBench(t), rand.New(rand.NewPCG(seed, 9))
+		b.block = 480
+		for at := time.Duration(0); at < length; at += 20 * ms {
+			if random.Float64() >= 0.01 {
+				b.pending = append(b.pending, arrival{at: at + before, n: int(at / (20 * ms)), copy: 3})
+			}
+		}
+		target := time.Duration(0)
+		for at := 7*ms + before; at < length; at += 10 * ms {
+			b.next(at)
+			now := b.b.Stats().Target
+			fell += max(target-now, 0)
+			target = now
+		}
+		made += b.b.Stats().Concealed
+	}
+	t.Logf("in a minute the delay aimed at falls by %v, and %v are made up", fell/calls, made/calls)
+	if fell > calls*60*ms || made > calls*90*ms {
+		t.Errorf("in a minute the delay aimed at falls by %v, and %v are made up", fell/calls, made/calls)
 	}
 }
 
