@@ -131,9 +131,10 @@ type call struct {
 	silence            silence
 	figures            <-chan time.Time
 
+	beside bool // the caller wants keys in the signalling beside ZRTP's: nobody uses them
+
 	// Of a call whose keys the provider may have.
 	sdes        bool // the other phone refused DTLS-SRTP: keys in the signalling
-	beside      bool // it wants such keys beside ZRTP's: nobody uses them
 	certificate dtlssrtp.Certificate
 	handshake   *dtlssrtp.Handshake
 	dtlsIn      chan []byte // datagrams of DTLS that came

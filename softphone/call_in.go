@@ -13,8 +13,8 @@ func (c *call) ringIn() error {
 		c.offered, c.facts.Offer = offer.Description{}, assay.OfferUnknown
 	} else {
 		c.offered, c.facts.Offer = describe(c.sip.Offer())
-		if c.offered.ZRTPBeside() {
-			c.beside, c.facts.Offer = true, assay.OfferRTP
+		if c.beside = keysBeside(c.offered, c.facts.Offer); c.beside {
+			c.facts.Offer = assay.OfferRTP
 		}
 	}
 	c.replaces = c.phone.callOf(c.sip.Replaces())

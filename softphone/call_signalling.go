@@ -26,11 +26,17 @@ func describe(sdp []byte) (offer.Description, assay.MediaOffer) {
 	}
 }
 
+// keysBeside tells whether the keys in the signalling need not be used: ZRTP brings
+// others, as over plain RTP.
+func keysBeside(d offer.Description, kind assay.MediaOffer) bool {
+	return kind == assay.OfferSDES && d.ZRTPBeside()
+}
+
 // describe reads what the peer says later: keys in the signalling that nobody uses
 // take nothing away.
 func (c *call) describe(sdp []byte) (offer.Description, assay.MediaOffer) {
 	d, kind := describe(sdp)
-	if c.beside && d.ZRTPBeside() {
+	if c.beside && keysBeside(d, kind) {
 		kind = assay.OfferRTP
 	}
 	return d, kind

@@ -27,22 +27,28 @@ type secured struct {
 	*stranger
 	call    *sip.Call
 	session *zrtp.Session
+	media   string // the media line
+	answer  string
 }
 
 // secure calls bob, who answers by himself, and agrees on keys.
-func (s *stranger) secure(bob *user) *secured {
+func (s *stranger) secure(bob *user) *secured { return s.secureBy(bob, "RTP/AVP 96") }
+
+// secureBy is secure with an offer of that media line and these lines besides.
+func (s *stranger) secureBy(bob *user, media string, lines ...string) *secured {
 	t := s.w.t
 	t.Helper()
 	session, err := zrtp.NewSession(zrtp.Config{ZID: zrtp.ZID{6}, SSRC: 66})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &secured{stranger: s, session: session}
-	if c.call, err = s.agent.Invite(t.Context(), "sip:bob@example.org", c.sdp()); err != nil {
+	c := &secured{stranger: s, session: session, media: media}
+	if c.call, err = s.agent.Invite(t.Context(), "sip:bob@example.org", c.sdp(lines...)); err != nil {
 		t.Fatal(err)
 	}
 	for ev := range c.call.Events() {
 		if up, ok := ev.(sip.Answered); ok {
+			c.answer = string(up.SDP)
 			s.agree(session, mediaAddress(t, up.SDP))
 			break
 		}
@@ -53,7 +59,7 @@ func (s *stranger) secure(bob *user) *secured {
 
 // sdp is the stranger's private offer, with these lines besides.
 func (c *secured) sdp(lines ...string) []byte {
-	return sdp("RTP/AVP 96", append([]string{"a=zrtp-hash:" + c.session.HelloHash()}, lines...)...)
+	return sdp(c.media, append([]string{"a=zrtp-hash:" + c.session.HelloHash()}, lines...)...)
 }
 
 func (c *secured) close() {
@@ -123,31 +129,13 @@ func TestItem38_ReofferForLessIsRefused(t *testing.T) {
 func TestItem54_KeysInTheSignallingBeside(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		bob, mallory := w.user("bob", "10.0.0.2"), w.stranger()
-		defer mallory.close()
 		bob.start(auto)
-		session, err := zrtp.NewSession(zrtp.Config{ZID: zrtp.ZID{6}, SSRC: 66})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer session.Close()
-		both := sdp("RTP/SAVP 96", sdesLine, "a=zrtp-hash:"+session.HelloHash())
-		call, err := mallory.agent.Invite(t.Context(), "sip:bob@example.org", both)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var answer string
-		for ev := range call.Events() {
-			if up, ok := ev.(sip.Answered); ok {
-				answer = string(up.SDP)
-				mallory.agree(session, mediaAddress(t, up.SDP))
-				break
-			}
-		}
-		expect[softphone.Talking](bob)
+		c := mallory.secureBy(bob, "RTP/SAVP 96", sdesLine)
+		defer c.close()
 		time.Sleep(time.Second)
-		_, inline, ok := strings.Cut(answer, "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:")
-		if !ok || !strings.Contains(answer, "a=zrtp-hash:") || !strings.Contains(answer, " RTP/SAVP 96") {
-			t.Fatalf("answered with\n%s", answer)
+		_, inline, ok := strings.Cut(c.answer, "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:")
+		if !ok || !strings.Contains(c.answer, "a=zrtp-hash:") || !strings.Contains(c.answer, " RTP/SAVP 96") {
+			t.Fatalf("answered with\n%s", c.answer)
 		}
 		shown, err := base64.StdEncoding.DecodeString(strings.TrimSpace(strings.SplitN(inline, "\r\n", 2)[0]))
 		if err != nil {
@@ -173,10 +161,10 @@ func TestItem54_KeysInTheSignallingBeside(t *testing.T) {
 		if r := lastAssay(bob); !r.Private {
 			t.Errorf("the assay: %+v", r)
 		}
-		if _, err := call.Reinvite(t.Context(), both); err != nil {
+		if _, err := c.call.Reinvite(t.Context(), c.sdp(sdesLine)); err != nil {
 			t.Errorf("the same again: %v", err)
 		}
-		if _, err := call.Reinvite(t.Context(), sdp("RTP/SAVP 96", sdesLine)); err == nil {
+		if _, err := c.call.Reinvite(t.Context(), sdp("RTP/SAVP 96", sdesLine)); err == nil {
 			t.Error("a re-INVITE without ZRTP was accepted")
 		}
 		expect[softphone.DowngradeRefused](bob)
@@ -184,9 +172,38 @@ func TestItem54_KeysInTheSignallingBeside(t *testing.T) {
 		if e := expect[softphone.Ended](bob); e.Outcome != softphone.Private {
 			t.Errorf("ended as %+v", e)
 		}
-		for range call.Events() {
-		}
 	})
+}
+
+// Who announces ZRTP beside such keys and stays silent is not talked to, whatever the
+// user allowed; who could not be answered does not even ring.
+func TestItem54_KeysInTheSignallingAlone(t *testing.T) {
+	hash := "a=zrtp-hash:1.10 " + strings.Repeat("ab", 32)
+	for name, offered := range map[string][]byte{
+		"silent":         sdp("RTP/SAVP 96", sdesLine, hash),
+		"no suite known": sdp("RTP/SAVP 96", "a=crypto:1 F8_128_HMAC_SHA1_80 inline:x", hash),
+		"no codec":       sdp("RTP/SAVP 3", sdesLine, hash),
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				bob, mallory := w.user("bob", "10.0.0.2"), w.stranger()
+				defer mallory.close()
+				bob.start(auto, func(c *softphone.Config) { c.Policy.AllowClear = true })
+				call, err := mallory.agent.Invite(t.Context(), "sip:bob@example.org", offered)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if in := expect[softphone.Incoming](bob); in.Refused == (name == "silent") {
+					t.Errorf("shown as %+v", in)
+				}
+				go func() {
+					for range call.Events() {
+					}
+				}()
+				w.wantRefusal(bob)
+			})
+		})
+	}
 }
 
 // A change that cannot be made is refused too, and is no alarm.

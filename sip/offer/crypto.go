@@ -115,10 +115,12 @@ type SDES struct {
 	Sending, Receive []byte // master key and salt
 }
 
-// ZRTPBeside tells whether a phone insists on keys in the signalling, and announces
-// ZRTP beside them: to be encrypted as far as its provider at least. Those keys need
-// not be used, since ZRTP brings others (RFC 6189, Section 8).
-func (d Description) ZRTPBeside() bool { return d.Profile == SRTP && len(d.ZRTPHashes) > 0 }
+// ZRTPBeside tells whether a phone insists on keys in the signalling, which we could
+// answer, and announces ZRTP beside them: to be encrypted as far as its provider at
+// least. Those keys need not be used, since ZRTP brings others (RFC 6189, Section 8).
+func (d Description) ZRTPBeside() bool {
+	return d.Profile == SRTP && len(d.ZRTPHashes) > 0 && len(d.Cryptos) > 0
+}
 
 // beside: it is answered with keys that nobody uses, because ZRTP's are.
 func (d Description) beside(l Local) bool {
