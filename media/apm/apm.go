@@ -2,11 +2,16 @@
 // takes out of what the microphone heard what the speaker just played (echo
 // cancellation), and noise; and it brings who speaks quietly or loudly to one level.
 //
-// The work is done by speexdsp. Measured by contrib/voicebench in its three rooms,
-// beside webrtc-audio-processing 0.3: that takes away 50 dB and more of an echo,
-// but hurts who speaks at the same time by 0.33 to 0.50 of ESTOI whatever it is
-// set to, more than the echo would (0.28); speexdsp takes away 30 to 33 dB after
-// 2 s, and hurts by 0.09. People interrupt each other.
+// The echo is modelled by speexdsp, which also tells how loud who speaks is. Measured
+// by contrib/voicebench in its three rooms, beside webrtc-audio-processing 0.3: that
+// takes away 50 dB and more of an echo, but hurts who speaks at the same time by 0.33
+// to 0.50 of ESTOI whatever it is set to, more than the echo would (0.28). People
+// interrupt each other.
+//
+// What speexdsp leaves of an echo, and noise, is lowered here. Its own suppressor delays
+// the voice by 20 ms, and takes as much away of an echo (30 to 33 dB, after the path
+// changed 20 to 22; hurt 0.09); this one delays nothing (30 to 32 dB, 28 to 32; 0.08 to
+// 0.09).
 //
 // It is for sound cards. What a file or a tone gives is sent as it is.
 package apm
@@ -30,10 +35,11 @@ type Processed struct {
 	first  int
 	n      int
 
-	cleaning sync.Mutex // guards what follows
-	speex    *speex     // nil when closed
-	far      device.Frame
-	raw      device.Frame
+	cleaning       sync.Mutex // guards what follows
+	speex          *speex     // nil when closed
+	rates          *rates
+	playing        device.Frame
+	far, near, out frame
 }
 
 var _ device.Device = (*Processed)(nil)
@@ -44,7 +50,7 @@ func Process(d device.Device) (*Processed, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Processed{inner: d, speex: s}, nil
+	return &Processed{inner: d, speex: s, rates: newRates()}, nil
 }
 
 // Read returns 20 ms that were captured and cleaned.
@@ -57,9 +63,11 @@ func (p *Processed) Read(f *device.Frame) error {
 	if p.speex == nil {
 		return device.ErrClosed
 	}
-	p.oldest(&p.far)
-	p.raw = *f
-	p.speex.cancel(&p.far, &p.raw, f)
+	p.oldest(&p.playing)
+	down(p.rates.far, &p.far, &p.playing)
+	down(p.rates.near, &p.near, f)
+	p.speex.cancel(&p.far, &p.near, &p.out)
+	p.rates.up(f, &p.out)
 	return nil
 }
 
@@ -101,8 +109,9 @@ func (p *Processed) Close() error {
 		p.speex.free()
 		p.speex = nil
 	}
-	clear(p.far[:])
-	clear(p.raw[:])
+	clear(p.playing[:])
+	p.far, p.near, p.out = frame{}, frame{}, frame{}
+	p.rates.wipe()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	clear(p.played[:])

@@ -166,6 +166,28 @@ func TestNearSpeech(t *testing.T) {
 	}
 }
 
+// TestDelay: cleaning makes the voice later by the filters of the rates alone, 1.5 ms.
+func TestDelay(t *testing.T) {
+	for name, far := range map[string][]int16{"nobody else talks": make([]int16, 4*device.SampleRate), "both talk": say(t, speech.Alice, 4)} {
+		r := newRoom()
+		r.near = say(t, speech.Bob, 4)
+		out := talk(t, r, far)
+		best, at := 0.0, 0
+		for late := range 2 * device.FrameSamples {
+			sum := 0.0
+			for i := 2 * device.SampleRate; i < len(out); i++ {
+				sum += float64(out[i]) * float64(r.near[i-late])
+			}
+			if sum > best {
+				best, at = sum, late
+			}
+		}
+		if at > device.SampleRate*2/1000 {
+			t.Errorf("%s: the voice is %d samples late", name, at)
+		}
+	}
+}
+
 // dBFS is the mean level of samples.
 func dBFS(samples []int16) float64 {
 	return 10 * math.Log10(energy(samples)/float64(len(samples))/(1<<30))

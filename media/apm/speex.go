@@ -10,53 +10,58 @@ import "C"
 import (
 	"errors"
 	"unsafe"
-
-	"karat/media/device"
 )
 
 const (
 	// tail is how long after a sound was played its echo may still come: the
 	// buffers of both devices, and 200 ms of room.
-	tail = 300 * device.SampleRate / 1000
+	tail = 300 * rate / 1000
 	// What is left of the echo is lowered by so many decibels: while the other end
 	// alone talks, and while both do. The latter is what hurts the near voice.
 	suppressAlone = -60
 	suppressBoth  = -10
 
-	// level is what speech is brought to, in libspeexdsp's measure of loudness: about
+	// loudness is what speech is brought to, in libspeexdsp's measure of loudness: about
 	// -24 dBFS with its pauses, and peaks at half of what there is. mostGain, in
 	// decibels, is for microphones that are far away. What is loud is lowered at once,
 	// and what is quiet raised slowly: by so many decibels a second.
-	level    = 26000
+	loudness = 16000
 	mostGain = 18
 	raising  = 6
 	lowering = -40
 	// audible is the energy of a frame, as a mean of squares, that comes back as an
 	// echo (-60 dBFS), and echoing is how many frames later there is none of it left.
 	audible = 1000
-	echoing = tail/device.FrameSamples + 10
+	echoing = tail/frameSamples + 10
 )
 
 // speex is the library's state. Only the microphone's goroutine uses it.
 type speex struct {
-	echo   *C.SpeexEchoState
-	clean  *C.SpeexPreprocessState
-	echoes int // frames in which there is still an echo
+	echo       *C.SpeexEchoState
+	clean      *C.SpeexPreprocessState
+	beside     frame
+	suppressor *suppressor
+	level      level
+	raised     *C.int // what the library would raise this frame by, in decibels
+	echoes     int    // frames in which there is still an echo
 }
 
 var errLibrary = errors.New("apm: speexdsp refused")
 
 func newSpeex() (*speex, error) {
 	s := &speex{
-		echo:  C.speex_echo_state_init(device.FrameSamples, tail),
-		clean: C.speex_preprocess_state_init(device.FrameSamples, device.SampleRate),
+		suppressor: newSuppressor(),
+		level:      level{1},
+		raised:     new(C.int),
+		echo:       C.speex_echo_state_init(frameSamples, tail),
+		clean:      C.speex_preprocess_state_init(frameSamples, rate),
 	}
 	if s.echo == nil || s.clean == nil {
 		s.free()
 		return nil, errLibrary
 	}
-	rate, alone, both := C.int(device.SampleRate), C.int(suppressAlone), C.int(suppressBoth)
-	C.speex_echo_ctl(s.echo, C.SPEEX_ECHO_SET_SAMPLING_RATE, unsafe.Pointer(&rate))
+	hertz, alone, both := C.int(rate), C.int(suppressAlone), C.int(suppressBoth)
+	C.speex_echo_ctl(s.echo, C.SPEEX_ECHO_SET_SAMPLING_RATE, unsafe.Pointer(&hertz))
 	C.speex_preprocess_ctl(s.clean, C.SPEEX_PREPROCESS_SET_ECHO_STATE, unsafe.Pointer(s.echo))
 	C.speex_preprocess_ctl(s.clean, C.SPEEX_PREPROCESS_SET_ECHO_SUPPRESS, unsafe.Pointer(&alone))
 	C.speex_preprocess_ctl(s.clean, C.SPEEX_PREPROCESS_SET_ECHO_SUPPRESS_ACTIVE, unsafe.Pointer(&both))
@@ -65,7 +70,7 @@ func newSpeex() (*speex, error) {
 
 // controlGain has speech, and nothing else, brought to one level.
 func (s *speex) controlGain() error {
-	on, level, most, down := C.int(1), C.float(level), C.int(mostGain), C.int(lowering)
+	on, level, most, down := C.int(1), C.float(loudness), C.int(mostGain), C.int(lowering)
 	for _, c := range []struct {
 		request C.int
 		value   unsafe.Pointer
@@ -90,7 +95,7 @@ func (s *speex) raise(by C.int) {
 
 // guardEcho has nothing raised while the other end is heard: what is left of its
 // echo sounds like somebody who speaks quietly.
-func (s *speex) guardEcho(far *device.Frame) {
+func (s *speex) guardEcho(far *frame) {
 	before := s.echoes
 	if energy(far) > audible {
 		s.echoes = echoing
@@ -106,21 +111,26 @@ func (s *speex) guardEcho(far *device.Frame) {
 }
 
 // energy is the mean of the squares.
-func energy(f *device.Frame) (e int64) {
+func energy(f *frame) (e int64) {
 	for _, v := range f {
 		e += int64(v) * int64(v)
 	}
 	return e / int64(len(f))
 }
 
-// cancel takes the echo of far, and noise, out of near.
-func (s *speex) cancel(far, near, out *device.Frame) {
+// cancel takes the echo of far, and noise, out of near. The library's own suppressor
+// would delay it by a frame: it works beside, for what it says of the level.
+func (s *speex) cancel(far, near, out *frame) {
 	s.guardEcho(far)
 	C.speex_echo_cancellation(s.echo, samples(near), samples(far), samples(out))
-	C.speex_preprocess_run(s.clean, samples(out))
+	s.beside = *out
+	C.speex_preprocess_run(s.clean, samples(&s.beside))
+	s.suppressor.clean(near, out)
+	C.speex_preprocess_ctl(s.clean, C.SPEEX_PREPROCESS_GET_AGC_GAIN, unsafe.Pointer(s.raised))
+	s.level.apply(out, float64(*s.raised))
 }
 
-func samples(f *device.Frame) *C.spx_int16_t { return (*C.spx_int16_t)(unsafe.Pointer(&f[0])) }
+func samples(f *frame) *C.spx_int16_t { return (*C.spx_int16_t)(unsafe.Pointer(&f[0])) }
 
 func (s *speex) free() {
 	if s.clean != nil {
@@ -130,4 +140,6 @@ func (s *speex) free() {
 		C.speex_echo_state_destroy(s.echo)
 	}
 	s.echo, s.clean = nil, nil
+	s.beside = frame{}
+	s.suppressor.wipe()
 }

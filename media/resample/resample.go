@@ -168,8 +168,12 @@ func (r *Resampler) sample() int16 {
 	return clip(a + (b-a)*float32(part-float64(phase)))
 }
 
+// clip rounds, half away from zero. math.Round takes several times as long.
 func clip(v float32) int16 {
-	return int16(max(math.MinInt16, min(math.MaxInt16, math.Round(float64(v)))))
+	if v < 0 {
+		return int16(max(v-0.5, math.MinInt16))
+	}
+	return int16(min(v+0.5, math.MaxInt16))
 }
 
 func sinc(x float64) float64 {
