@@ -34,7 +34,7 @@ const (
 	before = 0.75
 	// Of noise, and of an echo while somebody speaks, so much is let through at
 	// least, as an energy.
-	noiseFloor = 0.063 // -12 dB
+	noiseFloor = 0.1 // -12 dB
 	echoFloor  = 0.16  // -8 dB
 	// Where of all energy a share of less than nobody is neither echo nor noise, the
 	// other end talks alone; with more than somebody, not at all. While it does, what
@@ -43,9 +43,9 @@ const (
 	somebody  = 0.7
 	aloneGain = 0.25 // -12 dB
 	// quiet is how many frames a minimum stands for noise: longer than a word.
-	quiet = 75
+	quiet = 150
 	// noiseOver is the mean of noise over its minimum.
-	noiseOver = 1.5
+	noiseOver = 1.3
 )
 
 // energies of the bands.
