@@ -279,21 +279,34 @@ func (*still) Read(*device.Frame) error          { return nil }
 func (s *still) Play(fill func(samples []int16)) { s.fill = fill }
 func (*still) Close() error                      { return nil }
 
+// BenchmarkFrame cleans 20 ms: while both talk, while the other end is silent, and
+// while nothing is heard at all. Silence must not take longer.
 func BenchmarkFrame(b *testing.B) {
-	s := &still{}
-	p, err := apm.Process(s)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer p.Close()
-	random := rand.New(rand.NewPCG(1, 2))
-	var f, far device.Frame
-	p.Play(func([]int16) {})
-	for b.Loop() {
-		for i := range f {
-			f[i], far[i] = int16(random.IntN(2000)), int16(random.IntN(2000))
-		}
-		s.fill(far[:])
-		_ = p.Read(&f)
+	for _, c := range []struct {
+		name      string
+		near, far int
+	}{{"both", 2000, 2000}, {"near", 2000, 0}, {"hiss", 2000, 3}, {"silence", 0, 0}} {
+		b.Run(c.name, func(b *testing.B) {
+			s := &still{}
+			p, err := apm.Process(s)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer p.Close()
+			random := rand.New(rand.NewPCG(1, 2))
+			var f, far device.Frame
+			p.Play(func([]int16) {})
+			for n := 0; b.Loop(); n++ {
+				for i := range f {
+					f[i] = int16(random.IntN(c.near + 1))
+					far[i] = int16(random.IntN(c.far + 1))
+					if n < 100 { // all talked before
+						far[i] = int16(random.IntN(2000))
+					}
+				}
+				s.fill(far[:])
+				_ = p.Read(&f)
+			}
+		})
 	}
 }
