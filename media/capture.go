@@ -31,11 +31,20 @@ const (
 	// what the ear does not notice: 5 in a thousand, a twelfth of a semitone.
 	steer    = 1.0 / (2 * device.SampleRate)
 	maxSteer = 5e-3
+	// ambiguous is how soon after a block a packet may as well have come before it.
+	ambiguous = 1500 * time.Microsecond
 	// even is how far from its time a block may come and still be one of a row: a card
 	// that begins delivers what it had, and then nothing for a while.
 	even = time.Millisecond
 	// apart is how much later after a block than settle a packet may be encoded.
 	apart = 3 * time.Millisecond
+	// laterMoves is how often packets are moved after the first reviews, where blocks
+	// came so late that a whole one more would have to wait. It is seldom: packets that
+	// always followed the card would tell how its clock runs, and a phone by that.
+	laterMoves = 5
+	// moreSettled is how much more than settle they are moved away from the blocks then:
+	// the machine is busier than it was.
+	moreSettled = time.Millisecond
 )
 
 // capture takes sound at the sound card's pace and gives it at the call's: the two
@@ -59,6 +68,7 @@ type capture struct {
 	pulls      int
 	since      int // samples
 	reviews    int
+	moves      int // after the first reviews
 	chunk      [device.FrameSamples]int16
 }
 
@@ -161,7 +171,7 @@ func (c *capture) watch(now time.Time, samples int) {
 	undelivered := min(float64(late)*device.SampleRate/float64(time.Second), 2*device.FrameSamples)
 	c.seen += float64(waiting) + undelivered
 	c.pulls++
-	if undelivered < margin*3/4 {
+	if late < ambiguous {
 		// The next block may come just after the moment instead of just before.
 		undelivered += device.FrameSamples
 	}
@@ -169,8 +179,12 @@ func (c *capture) watch(now time.Time, samples int) {
 	if c.since += samples; c.since < c.untilReview() {
 		return
 	}
-	if c.reviews < settling {
+	switch {
+	case c.reviews < settling:
 		c.early = misplaced(c.least)
+	case c.least < ambiguous && c.moves < laterMoves:
+		c.early = c.least - settle - moreSettled
+		c.moves++
 	}
 	c.reviews++
 	c.adjust(c.seen/float64(c.pulls) - c.need)

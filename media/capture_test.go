@@ -135,6 +135,49 @@ func TestCaptureMoves(t *testing.T) {
 	}
 }
 
+// TestCaptureOfABusyMachine: where blocks begin to come up to 4 ms late, packets move
+// away from them, a few times, and not one more block than before waits.
+func TestCaptureOfABusyMachine(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	var c capture
+	const packet = 960
+	c.init(packet, 0)
+	push := time.Unix(1e9, 0)
+	late := func(n int) time.Duration {
+		if n < 5*50 {
+			return 0
+		}
+		return time.Duration(r.Int64N(int64(4 * time.Millisecond)))
+	}
+	block, out := make([]int16, device.FrameSamples), make([]int16, packet)
+	pull := push.Add(60*time.Millisecond + settle)
+	next := push
+	moved, waits, missing := 0, 0, 0
+	for n := range 60 * 50 {
+		for ; !next.After(pull); next = push.Add(late(n)) {
+			c.push(next, block)
+			push = push.Add(20 * time.Millisecond)
+		}
+		if n == 0 {
+			c.begin()
+		}
+		got := c.pull(pull, out)
+		if n >= 30*50 {
+			waits, missing = waits+c.n, missing+packet-got
+		}
+		d := c.move()
+		if d != 0 && n > 5*50 {
+			moved++
+		}
+		pull = pull.Add(20*time.Millisecond - d)
+	}
+	ms := float64(waits) / (30 * 50) * 1000 / device.SampleRate
+	t.Logf("moved %d times, %.1f ms wait", moved, ms)
+	if moved == 0 || moved > laterMoves || ms > 8 || missing > 0 {
+		t.Errorf("moved %d times; in the end %.1f ms wait, %d samples are missing", moved, ms, missing)
+	}
+}
+
 func TestCaptureWipes(t *testing.T) {
 	var c capture
 	c.init(960, 0)

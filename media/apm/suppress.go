@@ -34,8 +34,8 @@ const (
 	before = 0.75
 	// Of noise, and of an echo while somebody speaks, so much is let through at
 	// least, as an energy.
-	noiseFloor = 0.1 // -12 dB
-	echoFloor  = 0.16  // -8 dB
+	noiseFloor = 0.1  // -12 dB
+	echoFloor  = 0.16 // -8 dB
 	// Where of all energy a share of less than nobody is neither echo nor noise, the
 	// other end talks alone; with more than somebody, not at all. While it does, what
 	// is left of the echo is lowered further, to aloneGain.
