@@ -337,7 +337,7 @@ func (r *receiver) putShaped(now time.Time, p *profile.Profile, h *rtp.Header, p
 		return false
 	}
 	r.put(now, h, p.Samples, payload.Frame)
-	r.repairs.Take(h.SequenceNumber, payload)
+	r.repairs.Take(p, h.SequenceNumber, payload)
 	for {
 		seq, frame, ok := r.repairs.Next(p)
 		if !ok {

@@ -61,13 +61,16 @@ func (s *sealer) sealEvent(e event, payloadType uint8) ([]byte, error) {
 // payload is where the next payload of so many bytes is to be written.
 func (s *sealer) payload(n int) []byte { return s.plain[rtpHeader : rtpHeader+n] }
 
+// number is the sequence number of the next packet.
+func (s *sealer) number() uint16 { return uint16(s.index) }
+
 // seal makes the SRTP packet of the first n bytes of payload. It is valid until
 // the next call.
 func (s *sealer) seal(n int) ([]byte, error) {
 	if s.index >= maxIndex {
 		return nil, ErrExhausted
 	}
-	s.header.SequenceNumber = uint16(s.index)
+	s.header.SequenceNumber = s.number()
 	s.index++
 	s.count++
 	if _, err := s.header.MarshalTo(s.plain[:rtpHeader]); err != nil {

@@ -396,7 +396,7 @@ func (o *sender) repairOf() []byte {
 		return nil
 	}
 	spoken := false
-	some := o.profile.Repair(repair, care, func(back int) []byte {
+	some := o.profile.Repair(repair, o.seal.number(), care, func(back int) []byte {
 		e := &o.earlier[back-1]
 		if !e.between || e.care != care {
 			return nil

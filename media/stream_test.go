@@ -220,7 +220,11 @@ func TestMuteIsStrictInRepairs(t *testing.T) {
 				t.Fatalf("packet %d repairs what was said before muting", i)
 			}
 			want := make([]byte, len(v.Repair))
-			p.Repair(want, v.Mix, func(back int) []byte { return frames[i-back] })
+			var h rtp.Header
+			if _, err := h.Unmarshal(all[n+i].b); err != nil {
+				t.Fatal(err)
+			}
+			p.Repair(want, h.SequenceNumber, v.Mix, func(back int) []byte { return frames[i-back] })
 			if !bytes.Equal(v.Repair, want) {
 				t.Errorf("the repair in packet %d is not of what was sent", i)
 			}

@@ -175,7 +175,7 @@ func (m *mix) repair(sent, came [][]byte) {
 	var r profile.Repairer
 	for i := range sent {
 		v := profile.Payload{Mix: m.care, Frame: sent[i], Repair: make([]byte, p.Mix(m.care).Repair)}
-		if !p.Repair(v.Repair, m.care, func(back int) []byte {
+		if !p.Repair(v.Repair, uint16(i), m.care, func(back int) []byte {
 			if back > i {
 				return nil
 			}
@@ -186,7 +186,7 @@ func (m *mix) repair(sent, came [][]byte) {
 		if came[i] == nil {
 			continue
 		}
-		r.Take(uint16(i), &v)
+		r.Take(p, uint16(i), &v)
 		for {
 			seq, frame, ok := r.Next(p)
 			if !ok {

@@ -11,8 +11,8 @@
 //	+------+------------------+---------------------+--------------+---+
 //
 // How the bytes are divided, the mix, goes by how much care the peer asks for, by
-// what it finds lost (Asker). A repair is the exclusive or of parts of earlier Opus
-// packets. What it gives back is the packet itself, so that the decoder is left in
+// what it finds lost (Asker). A repair is a sum of parts of earlier Opus packets, in a
+// field of 256 elements. What it gives back is the packet itself, so that the decoder is left in
 // the very state that the lost one would have left. The control field is free, and
 // zero for now.
 //
@@ -37,15 +37,18 @@ type Profile struct {
 
 // Mix is how a payload between Karats is divided.
 type Mix struct {
-	Frame  int // bytes of the Opus packet
-	Repair int // bytes of the repair; Frame is so many parts of that length
-	parts  []part
+	Frame  int   // bytes of the Opus packet
+	Repair int   // bytes of the repair
+	symbol int   // bytes of those that both are divided into, to be computed with
+	backs  []int // how many packets before are those that a repair is of
 }
 
-// part is one part of an earlier Opus packet, which a repair is of.
-type part struct {
-	back  int // packets before
-	index int // of the part in it
+// symbols is how many of a frame are repaired.
+func (m *Mix) symbols() int {
+	if m.symbol == 0 {
+		return 0
+	}
+	return m.Frame / m.symbol
 }
 
 // The profiles. Standard takes what Linphone 5.1 takes on the wire with its
@@ -53,38 +56,46 @@ type part struct {
 //
 // Its mixes are the best of those tried at 76 bytes, with libopus 1.3.1 on three
 // speakers, by the wideband score of contrib/voicebench ("5 in bursts": 5% lost in
-// bursts of 3 on average; LBRR is libopus's own redundancy):
+// bursts of 3 on average; LBRR is libopus's own redundancy; what is given back later
+// than by the number of packets that the repair is of counts as lost):
 //
-//	                                   no loss   5%   10%   20%  5 in  10 in bursts
-//	76                                    4.59  3.91  3.43  2.72  3.88  3.22
-//	76 with LBRR, told of 1% loss         4.50  4.40  4.33  3.92  3.89  3.41
-//	76 with LBRR, told of 5%              4.45  4.34  4.26  3.77  3.99  3.44
-//	50, and 25 repair                     4.51  4.51  4.42  3.82  3.92  3.56
-//	38, and a copy of the third before    4.35  4.35  4.27  3.99  4.19  3.79
-//	38, and a copy of the fifth before    4.35  4.35  4.27  3.87  4.25  4.14
-//	38, and 38 repair of 1 and 4 before   4.35  4.35  4.35  4.28  4.18  3.76
-//	38, and 38 repair of 1 and 5 before   4.35  4.35  4.34  4.28  4.24  3.94
-//	38, and 38 repair of 1 and 6 before   4.35  4.35  4.34  4.22  4.26  4.13
+//	                                 no loss   5%   10%   20%  5 in  10 in bursts
+//	76                                  4.59  3.98  3.22  2.58  3.96  3.36
+//	76 with LBRR, told of 5%            4.45  4.34  4.26  3.77  3.99  3.44
+//	50, and 25 repair of 1 to 5         4.51  4.47  4.26  3.50  4.03  3.60
+//	50, and 25 repair of 1 to 8         4.51  4.51  4.38  3.77  4.06  3.70
+//	45, and 30 repair of 1 to 8         4.46  4.46  4.39  4.03  4.06  3.73
+//	38, and 38 repair of 5              4.35  4.35  4.27  3.87  4.25  4.14
+//	38, and 38 repair of 1, 5           4.35  4.34  4.32  4.13  4.19  4.05
+//	38, and 38 repair of 1 to 10        4.35  4.35  4.35  4.27  4.14  3.87
+//	38, and 38 repair of 1, 3, 8        4.35  4.35  4.35  4.25  4.21  4.13
+//	38, and 38 repair of 1, 3, 9        4.35  4.35  4.35  4.30  4.22  4.20
+//	38, and 38 repair of 1, 3, 10       4.35  4.35  4.35  4.30  4.24  4.24
+//	30, and 45 repair of 1 to 8         4.06  4.06  4.06  4.06  3.91  3.79
+//
+// A repair that is of a packet long before mends long bursts, and one that is of the
+// last ones gives back soon what was lost alone: the playout buffer waits no longer
+// than what is lost makes worth it.
 //
 // Fullband instead of wideband costs 0.05 (above 8 kHz the score hears nothing),
 // the encoder meant for music 0.28; complexity 10 instead of 5 gains 0.02.
 var (
 	Standard = Profile{Name: "standard", Samples: 960, Bytes: 82, mixes: [...]Mix{
 		Least: {Frame: 76},
-		Some:  {Frame: 50, Repair: 25, parts: []part{{1, 0}, {5, 0}, {2, 1}, {5, 1}}},
-		Most:  {Frame: 38, Repair: 38, parts: []part{{1, 0}, {5, 0}}},
+		Some:  {Frame: 50, Repair: 25, symbol: 25, backs: []int{1, 2, 3, 4, 5, 6, 7, 8}},
+		Most:  {Frame: 38, Repair: 38, symbol: 38, backs: []int{1, 3, 10}},
 	}}
 	// Thin is for a data plan that counts: half the headers.
 	Thin = Profile{Name: "thin", Samples: 1920, Bytes: 116, mixes: [...]Mix{
 		Least: {Frame: 100},
-		Some:  {Frame: 66, Repair: 33, parts: []part{{1, 0}, {3, 0}, {2, 1}, {3, 1}}},
-		Most:  {Frame: 50, Repair: 50, parts: []part{{1, 0}, {3, 0}}},
+		Some:  {Frame: 66, Repair: 33, symbol: 33, backs: []int{1, 2, 3, 4}},
+		Most:  {Frame: 50, Repair: 50, symbol: 50, backs: []int{1, 2, 5}},
 	}}
 	// Onion fills one cell of Tor with 60 ms.
 	Onion = Profile{Name: "onion", Samples: 2880, Bytes: 464, mixes: [...]Mix{
 		Least: {Frame: 448},
-		Some:  {Frame: 298, Repair: 149, parts: []part{{1, 0}, {2, 1}}},
-		Most:  {Frame: 224, Repair: 224, parts: []part{{1, 0}, {2, 0}}},
+		Some:  {Frame: 298, Repair: 149, symbol: 149, backs: []int{1, 2, 3}},
+		Most:  {Frame: 224, Repair: 224, symbol: 224, backs: []int{1, 3}},
 	}}
 )
 
@@ -94,7 +105,7 @@ const (
 	MaxFrame   = 448
 	MaxRepair  = 224
 	MaxSamples = 2880
-	MaxBack    = 5
+	MaxBack    = 10
 )
 
 // all are the profiles, told apart by their Bytes.
