@@ -21,6 +21,7 @@ type lateness struct {
 	// milliseconds; Spread between the least and the most.
 	First, Median, Spread float64
 	Listening             float64
+	CPU                   float64 // seconds a second, with a sound card; 0: not measured
 }
 
 // bareLoop is no phone.
@@ -43,7 +44,7 @@ func measureDelay(ctx context.Context, o options) error {
 		if err = errors.Join(err, l.Close()); err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
-		fmt.Printf("%-17s %.0f ms at first, %.0f ms in the middle, within %.0f ms, listening %.2f\n", r.Phone, r.First, r.Median, r.Spread, r.Listening)
+		fmt.Printf("%-17s %.0f ms at first, %.0f ms in the middle, within %.0f ms, listening %.2f, CPU %.3f\n", r.Phone, r.First, r.Median, r.Spread, r.Listening, r.CPU)
 		all = append(all, r)
 	}
 	return o.keep("delay", all)
@@ -58,10 +59,16 @@ func delayOf(ctx context.Context, l *lab.Lab, p phone, s spoken) (lateness, erro
 	}
 	s.sound = map[string]*lab.Sound{"alice": server.sound("mouth", "elsewhere"), "bob": server.sound("elsewhere", "ear")}
 	var mouth, ear tape
-	speak := func(_, _ *lab.Process) error {
-		var err error
+	var cost call
+	speak := func(left, right *lab.Process) error {
+		var group sync.WaitGroup
+		var cerr, err error
+		if left != right {
+			group.Go(func() { cerr = cost.costs(ctx, left, right) })
+		}
 		mouth, ear, err = server.listen(ctx, s)
-		return err
+		group.Wait()
+		return errors.Join(cerr, err)
 	}
 	if p.talk == nil {
 		err = loopOf(ctx, l, server, speak)
@@ -80,7 +87,7 @@ func delayOf(ctx context.Context, l *lab.Lab, p phone, s spoken) (lateness, erro
 	ahead := ear.begin.Sub(mouth.begin)
 	begin := firstSound(mouth.pcm)
 	return lateness{
-		Phone: p.name, Listening: report.Listening,
+		Phone: p.name, Listening: report.Listening, CPU: cost.CPU,
 		First:  milliseconds(report.Alignment.At(begin+500*time.Millisecond) + ahead),
 		Median: milliseconds(report.Alignment.Median() + ahead),
 		Spread: milliseconds(report.Alignment.Spread()),
@@ -130,10 +137,10 @@ func reportDelay(o options, _ string, b *strings.Builder) error {
 	if there, err := o.kept("delay", &all); err != nil || !there {
 		return err
 	}
-	b.WriteString("## Delay from mouth to ear\n\nThrough virtual devices: PulseAudio's null sinks, asked for 20 ms, and ALSA's pulse plugin; one call after the other, on a line without delay; somebody listens to each sink from the beginning, or it would work seconds ahead, as no sound card does. The bare device loop is the sound server alone: its own recorder piped into its own player.\n\n| | first second, ms | median, ms | over the bare loop | within, ms | Listening |\n|---|---|---|---|---|---|\n")
+	b.WriteString("## Delay from mouth to ear\n\nThrough virtual devices: PulseAudio's null sinks, asked for 20 ms, and ALSA's pulse plugin; one call after the other, on a line without delay; somebody listens to each sink from the beginning, or it would work seconds ahead, as no sound card does. The bare device loop is the sound server alone: its own recorder piped into its own player.\n\n| | first second, ms | median, ms | over the bare loop | within, ms | Listening | CPU seconds a second |\n|---|---|---|---|---|---|---|\n")
 	bare := all[0].Median
 	for _, r := range all {
-		fmt.Fprintf(b, "| %s | %.0f | %.0f | %+.0f | %.0f | %.2f |\n", r.Phone, r.First, r.Median, r.Median-bare, r.Spread, r.Listening)
+		fmt.Fprintf(b, "| %s | %.0f | %.0f | %+.0f | %.0f | %.2f | %.3f |\n", r.Phone, r.First, r.Median, r.Median-bare, r.Spread, r.Listening, r.CPU)
 	}
 	for _, r := range all {
 		if r.Phone != "karat" {

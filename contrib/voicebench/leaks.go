@@ -25,14 +25,14 @@ var kinds = []string{"speech", "speech again", "silence", "music"}
 const (
 	// segment of one kind, of which the middle is judged: the ends are left out
 	// because where a call begins in its file is known only roughly.
-	segment = 2400 * time.Millisecond
-	middle  = 2000 * time.Millisecond
+	segment = 8400 * time.Millisecond
+	middle  = 8000 * time.Millisecond
 
-	karatStreams   = 6
-	tellingStreams = 2 // of each kind of telling sender
-	streamLength   = 330 * time.Second
-	quickLength    = 112 * time.Second
-	rounds         = 2 // of all streams, one after the other
+	karatCalls     = 6 // of two streams each
+	tellingStreams = 3 // of each kind of telling sender
+	streamLength   = 404 * time.Second
+	quickLength    = 170 * time.Second
+	rounds         = 3 // of all streams, one after the other
 )
 
 // stream is one voice on a line, and which kind of sound it is when.
@@ -67,17 +67,17 @@ func measureLeak(ctx context.Context, o options) error {
 	)
 	record := func(sender string, n int) {
 		group.Go(func() {
-			s, err := recordStream(ctx, o, sender, n, length, material)
+			s, err := recordStreams(ctx, o, sender, n, length, material)
 			mu.Lock()
 			defer mu.Unlock()
-			streams[sender], errs = append(streams[sender], s), append(errs, err)
+			streams[sender], errs = append(streams[sender], s...), append(errs, err)
 		})
 	}
 	for round := range rounds {
 		if o.quick && round > 0 {
 			break
 		}
-		for n := range karatStreams {
+		for n := range karatCalls {
 			record("karat", 10*round+n)
 		}
 		for i, sender := range tellingSenders {
@@ -150,34 +150,38 @@ func (s stream) windows() [][]leak.Packet {
 	return out
 }
 
-// recordStream lets one sender say a random row of kinds.
-func recordStream(ctx context.Context, o options, sender string, n int, length time.Duration, material []int16) (stream, error) {
-	s := stream{wire: &wire{}}
+// recordStreams lets one sender say a random row of kinds; of a call of Karat both ends
+// do.
+func recordStreams(ctx context.Context, o options, sender string, n int, length time.Duration, material []int16) ([]stream, error) {
 	r := rand.New(rand.NewPCG(uint64(n), 3))
 	file := filepath.Join(o.scratch, fmt.Sprintf("stream-%d.wav", n))
+	var row []int
 	var pcm []int16
 	for range int(length / segment / time.Duration(len(kinds))) {
 		for _, k := range r.Perm(len(kinds)) {
-			s.kinds = append(s.kinds, k)
+			row = append(row, k)
 			pcm = append(pcm, sound(k, material, r)...)
 		}
 	}
 	if err := lab.WriteWAV(file, lab.Recording{Rate: quality.Rate, Samples: pcm}, 1); err != nil {
-		return s, err
+		return nil, err
 	}
 	line, err := link.Line{Name: fmt.Sprintf("-l%d", n), Delay: oneWay}.Join(ctx, nil)
 	if err != nil {
-		return s, err
+		return nil, err
 	}
 	defer line.Close()
-	s.wire.watch(line.A.Addr)
 	l, err := lab.New(filepath.Join(o.scratch, fmt.Sprintf("leak-%d", n)), firstPort)
 	if err != nil {
-		return s, err
+		return nil, err
 	}
-	observer, err := line.A.Watch(func(at time.Time, b []byte) { s.wire.see(at, true, b) })
+	hosts := []link.Host{line.A}
+	if sender == "karat" {
+		hosts = append(hosts, line.B)
+	}
+	streams, stop, err := observe(hosts, row)
 	if err != nil {
-		return s, errors.Join(err, l.Close())
+		return nil, errors.Join(err, l.Close())
 	}
 	said := spoken{path: file, silence: file, length: time.Duration(len(pcm)) * time.Second / quality.Rate}
 	if sender == "karat" {
@@ -185,7 +189,28 @@ func recordStream(ctx context.Context, o options, sender string, n int, length t
 	} else {
 		err = sendTelling(ctx, l, line, sender, file)
 	}
-	return s, errors.Join(err, observer.Close(), l.Close())
+	return streams, errors.Join(err, stop(), l.Close())
+}
+
+// observe watches what each host sends, which is a row of kinds.
+func observe(hosts []link.Host, row []int) (streams []stream, stop func() error, err error) {
+	var stops []func() error
+	stop = func() (err error) {
+		for _, s := range stops {
+			err = errors.Join(err, s())
+		}
+		return err
+	}
+	for _, h := range hosts {
+		w := &wire{}
+		w.watch(h.Addr)
+		observer, err := h.Watch(func(at time.Time, b []byte) { w.see(at, true, b) })
+		if err != nil {
+			return nil, nil, errors.Join(err, stop())
+		}
+		streams, stops = append(streams, stream{w, row}), append(stops, observer.Close)
+	}
+	return streams, stop, nil
 }
 
 // sound is a segment of one kind, speech from a random place. Silence is

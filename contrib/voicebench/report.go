@@ -33,7 +33,7 @@ func report(o options) error {
 
 const intro = `# What was measured
 
-Made by ` + "`make bench-voice`" + ` (some twenty minutes; ` + "`go run ./contrib/voicebench -quick`" + ` takes a few). Do not edit: the next run writes it anew. All phones ran in the same run, on %d cores, as Debian 12 has them.
+Made by ` + "`make bench-voice`" + ` (some forty minutes; ` + "`go run ./contrib/voicebench -quick`" + ` takes a few). Do not edit: the next run writes it anew. All phones ran in the same run, on %d cores, as Debian 12 has them.
 
 How it is measured, and what it does not say:
 
@@ -162,7 +162,7 @@ func reportCost(o options, _ string, b *strings.Builder) error {
 		return err
 	}
 	mean := means(calls)["no loss"]
-	b.WriteString("## Cost\n\nMean of both ends of a call without loss, 8 s in its middle; memory is the peak.\n\n| phone | CPU seconds a second | MB | threads |\n|---|---|---|---|\n")
+	b.WriteString("## Cost\n\nMean of both ends of a call without loss, 8 s in its middle, with files for sound cards, so that no phone cancels echoes; memory is the peak. What it costs with sound cards is in the table of delays: Karat and Linphone cancel echoes there, baresip does not.\n\n| phone | CPU seconds a second | MB | threads |\n|---|---|---|---|\n")
 	for _, p := range phoneNames {
 		fmt.Fprintf(b, "| %s | %.3f | %.0f | %d |\n", p, mean[p].CPU, mean[p].Memory/1e6, mean[p].Threads)
 	}
@@ -175,7 +175,7 @@ func reportLeak(o options, _ string, b *strings.Builder) error {
 	if there, err := o.kept("leak", &all); err != nil || !there {
 		return err
 	}
-	fmt.Fprintf(b, leakIntro, karatStreams, tellingStreams)
+	fmt.Fprintf(b, leakIntro, karatCalls, tellingStreams, middle.Seconds())
 	for _, f := range all {
 		fmt.Fprintf(b, "| %s | %s, %s | %.3f (%.3f to %.3f) | %.3f | %d, %d | %d |\n",
 			f.Sender, f.A, f.B, f.AUC, f.Low, f.High, f.Chance, f.Windows[0], f.Windows[1], f.Sizes)
@@ -199,7 +199,7 @@ const bites = 0.95
 
 const leakIntro = `## What the packets tell
 
-A classifier (boosted trees of one split, over gaps and sizes) tells windows of two seconds of speech from such of more speech (A/A), of digital silence, and of music, by nothing but when packets were sent and how large they are. The kinds follow each other in random order within each stream; %[1]d streams of Karat and %[2]d of each sender that is known to tell ran at once, each on a line of its own. That they ran at once adds noise to all times, which makes telling harder: whether the test still bites, the last rows say. The times are the kernel's, taken within the sender's own system call: nobody on the line sees better ones. Muted microphones are not covered.
+A classifier (boosted trees of one split, over gaps and sizes) tells windows of %[3]g seconds of speech from such of more speech (A/A), of digital silence, and of music, by nothing but when packets were sent and how large they are. The kinds follow each other in random order within each stream; %[1]d calls of Karat, of two streams each, and %[2]d streams of each sender that is known to tell ran at once, each on a line of its own. That they ran at once adds noise to all times, which makes telling harder: whether the test still bites, the last rows say. The times are the kernel's, taken within the sender's own system call: nobody on the line sees better ones. Muted microphones are not covered.
 
 | sender | kinds | AUC (95%%) | chance is below | windows | packet sizes |
 |---|---|---|---|---|---|
