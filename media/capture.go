@@ -32,7 +32,7 @@ const (
 	steer    = 1.0 / (2 * device.SampleRate)
 	maxSteer = 5e-3
 	// ambiguous is how soon after a block a packet may as well have come before it.
-	ambiguous = 1500 * time.Microsecond
+	ambiguous = 750 * time.Microsecond
 	// even is how far from its time a block may come and still be one of a row: a card
 	// that begins delivers what it had, and then nothing for a while.
 	even = time.Millisecond
@@ -43,8 +43,8 @@ const (
 	// always followed the card would tell how its clock runs, and a phone by that.
 	laterMoves = 5
 	// moreSettled is how much more than settle they are moved away from the blocks then:
-	// the machine is busier than it was.
-	moreSettled = time.Millisecond
+	// the machine is busier than it was, or the two clocks bring them together.
+	moreSettled = 3 * time.Millisecond
 )
 
 // capture takes sound at the sound card's pace and gives it at the call's: the two
