@@ -38,13 +38,13 @@ const (
 	even = time.Millisecond
 	// apart is how much later after a block than settle a packet may be encoded.
 	apart = 3 * time.Millisecond
-	// laterMoves is how often packets are moved after the first reviews, where blocks
-	// came so late that a whole one more would have to wait. It is seldom: packets that
-	// always followed the card would tell how its clock runs, and a phone by that.
-	laterMoves = 5
+	// until is the last review after which packets are moved, where blocks came so late
+	// that a whole one more would have to wait: later than that the pace stays. Packets
+	// that always followed the card would tell how its clock runs, and a phone by that.
+	until = settling + 15
 	// moreSettled is how much more than settle they are moved away from the blocks then:
-	// the machine is busier than it was, or the two clocks bring them together.
-	moreSettled = 3 * time.Millisecond
+	// the machine is busier than it was.
+	moreSettled = 2 * time.Millisecond
 )
 
 // capture takes sound at the sound card's pace and gives it at the call's: the two
@@ -68,7 +68,6 @@ type capture struct {
 	pulls      int
 	since      int // samples
 	reviews    int
-	moves      int // after the first reviews
 	chunk      [device.FrameSamples]int16
 }
 
@@ -182,9 +181,8 @@ func (c *capture) watch(now time.Time, samples int) {
 	switch {
 	case c.reviews < settling:
 		c.early = misplaced(c.least)
-	case c.least < ambiguous && c.moves < laterMoves:
+	case c.reviews < until && c.least < ambiguous:
 		c.early = c.least - settle - moreSettled
-		c.moves++
 	}
 	c.reviews++
 	c.adjust(c.seen/float64(c.pulls) - c.need)
