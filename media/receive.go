@@ -346,7 +346,8 @@ func (r *receiver) putShaped(now time.Time, p *profile.Profile, h *rtp.Header, p
 		if n, err := codec.Samples(frame); err != nil || n != p.Samples {
 			continue
 		}
-		back := uint32(h.SequenceNumber - seq)
-		r.buffer.PutCopy(now, seq, h.Timestamp-back*uint32(p.Samples), p.Samples, frame)
+		back := int(h.SequenceNumber - seq)
+		wait := p.Mix(payload.Mix).Wait(back) - back
+		r.buffer.PutCopy(now, seq, h.Timestamp-uint32(back*p.Samples), p.Samples, wait*p.Samples, frame)
 	}
 }

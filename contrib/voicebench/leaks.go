@@ -25,13 +25,13 @@ var kinds = []string{"speech", "speech again", "silence", "music"}
 const (
 	// segment of one kind, of which the middle is judged: the ends are left out
 	// because where a call begins in its file is known only roughly.
-	segment = 8400 * time.Millisecond
-	middle  = 8000 * time.Millisecond
+	segment = 6400 * time.Millisecond
+	middle  = 6000 * time.Millisecond
 
 	karatCalls     = 6 // of two streams each
 	tellingStreams = 3 // of each kind of telling sender
-	streamLength   = 404 * time.Second
-	quickLength    = 170 * time.Second
+	streamLength   = 336 * time.Second
+	quickLength    = 130 * time.Second
 	rounds         = 3 // of all streams, one after the other
 )
 

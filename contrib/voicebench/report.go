@@ -33,7 +33,7 @@ func report(o options) error {
 
 const intro = `# What was measured
 
-Made by ` + "`make bench-voice`" + ` (some forty minutes; ` + "`go run ./contrib/voicebench -quick`" + ` takes a few). Do not edit: the next run writes it anew. All phones ran in the same run, on %d cores, as Debian 12 has them.
+Made by ` + "`make bench-voice`" + ` (some half an hour; ` + "`go run ./contrib/voicebench -quick`" + ` takes a few). Do not edit: the next run writes it anew. All phones ran in the same run, on %d cores, as Debian 12 has them.
 
 How it is measured, and what it does not say:
 

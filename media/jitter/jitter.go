@@ -186,8 +186,8 @@ func (b *Buffer) PutAs(f Format, now time.Time, seq uint16, timestamp uint32, sa
 
 // PutCopy takes the copy of an earlier packet that came with another one. It is
 // of use only if that packet is missing and its turn has not come; then it counts
-// as that packet, come late.
-func (b *Buffer) PutCopy(now time.Time, seq uint16, timestamp uint32, samples int, payload []byte) {
+// as that packet, come late; by so many samples more, its wait, it may as well have.
+func (b *Buffer) PutCopy(now time.Time, seq uint16, timestamp uint32, samples, wait int, payload []byte) {
 	if len(payload) > MaxPayload || samples <= 0 || !b.arrivals.started {
 		return
 	}
@@ -196,7 +196,7 @@ func (b *Buffer) PutCopy(now time.Time, seq uint16, timestamp uint32, samples in
 		return
 	}
 	b.seen.mark(s)
-	b.arrivals.note(b.available(now), s, ts, true)
+	b.arrivals.note(b.available(now)+int64(wait), s, ts, true)
 	if b.playing && ts < b.cursor {
 		return
 	}

@@ -63,7 +63,7 @@ func (b *bench) deliver(now time.Duration) {
 			b.b.Expect(at, seq-1, ts-frame)
 		}
 		if a.copy > 0 {
-			b.b.PutCopy(at, seq-uint16(a.copy), ts-uint32(a.copy*frame), frame, payload(a.n-a.copy))
+			b.b.PutCopy(at, seq-uint16(a.copy), ts-uint32(a.copy*frame), frame, 0, payload(a.n-a.copy))
 		}
 	}
 }
@@ -528,7 +528,7 @@ func TestNoAllocations(t *testing.T) {
 	p := payload(0)
 	got := testing.AllocsPerRun(1000, func() {
 		b.b.Put(b.start.Add(at-before), uint16(n), uint32(n*frame), frame, p)
-		b.b.PutCopy(b.start.Add(at), uint16(n-3), uint32((n-3)*frame), frame, p)
+		b.b.PutCopy(b.start.Add(at), uint16(n-3), uint32((n-3)*frame), frame, 0, p)
 		b.b.Tick(b.start.Add(at), frame)
 		b.b.Next(b.start.Add(at), 0, b.dst[:])
 		at += 20 * ms
@@ -566,7 +566,7 @@ func FuzzBuffer(f *testing.F) {
 			case 3:
 				now = now.Add(time.Duration(a) * ms)
 			case 4:
-				b.PutCopy(now, a, uint32(a)*frame+uint32(c), frame, script)
+				b.PutCopy(now, a, uint32(a)*frame+uint32(c), frame, int(c)*frame, script)
 			}
 			if b.n > maxPackets {
 				t.Fatalf("%d packets are held", b.n)
@@ -584,5 +584,31 @@ func BenchmarkPutNext(b *testing.B) {
 		buf.Tick(now, frame)
 		buf.Next(now, 0, dst)
 		now = now.Add(20 * ms)
+	}
+}
+
+// TestCopiesThatMayComeLater: the buffer waits for what may come, not only for what
+// did.
+func TestCopiesThatMayComeLater(t *testing.T) {
+	target := func(wait int) time.Duration {
+		b, now := New(), time.Unix(1e9, 0)
+		dst := make([]byte, MaxPayload)
+		for n := range 500 {
+			b.Tick(now, frame)
+			if n%10 != 5 {
+				b.Put(now, uint16(n), uint32(n*frame), frame, []byte("packet"))
+			}
+			if n%10 == 6 {
+				b.PutCopy(now, uint16(n-1), uint32((n-1)*frame), frame, wait*frame, []byte("copy"))
+			}
+			for ahead := 0; ahead < frame; {
+				ahead += b.Next(now, ahead, dst).Samples
+			}
+			now = now.Add(20 * ms)
+		}
+		return b.Stats().Target
+	}
+	if once, thrice := target(0), target(2); thrice-once != 40*ms {
+		t.Errorf("the target is %v, and %v where copies may come 40 ms later", once, thrice)
 	}
 }

@@ -41,6 +41,21 @@ type Mix struct {
 	Repair int   // bytes of the repair
 	symbol int   // bytes of those that both are divided into, to be computed with
 	backs  []int // how many packets before are those that a repair is of
+	// steps are how many packets late repairs are waited for: few values, so that the
+	// delay does not follow each of them.
+	steps []int
+}
+
+// Wait is how many packets later than a lost one may come what gives it back, where
+// something so many later did: a playout buffer that waits for this may as well wait for
+// that.
+func (m *Mix) Wait(back int) int {
+	for _, step := range m.steps {
+		if step >= back {
+			return step
+		}
+	}
+	return back
 }
 
 // symbols is how many of a frame are repaired.
@@ -82,20 +97,20 @@ func (m *Mix) symbols() int {
 var (
 	Standard = Profile{Name: "standard", Samples: 960, Bytes: 82, mixes: [...]Mix{
 		Least: {Frame: 76},
-		Some:  {Frame: 50, Repair: 25, symbol: 25, backs: []int{1, 2, 3, 4, 5, 6, 7, 8}},
-		Most:  {Frame: 38, Repair: 38, symbol: 38, backs: []int{1, 3, 10}},
+		Some:  {Frame: 50, Repair: 25, symbol: 25, backs: []int{1, 2, 3, 4, 5, 6, 7, 8}, steps: []int{2, 5, 8}},
+		Most:  {Frame: 38, Repair: 38, symbol: 38, backs: []int{1, 3, 10}, steps: []int{1, 3, 10}},
 	}}
 	// Thin is for a data plan that counts: half the headers.
 	Thin = Profile{Name: "thin", Samples: 1920, Bytes: 116, mixes: [...]Mix{
 		Least: {Frame: 100},
-		Some:  {Frame: 66, Repair: 33, symbol: 33, backs: []int{1, 2, 3, 4}},
-		Most:  {Frame: 50, Repair: 50, symbol: 50, backs: []int{1, 2, 5}},
+		Some:  {Frame: 66, Repair: 33, symbol: 33, backs: []int{1, 2, 3, 4}, steps: []int{2, 4}},
+		Most:  {Frame: 50, Repair: 50, symbol: 50, backs: []int{1, 2, 5}, steps: []int{2, 5}},
 	}}
 	// Onion fills one cell of Tor with 60 ms.
 	Onion = Profile{Name: "onion", Samples: 2880, Bytes: 464, mixes: [...]Mix{
 		Least: {Frame: 448},
-		Some:  {Frame: 298, Repair: 149, symbol: 149, backs: []int{1, 2, 3}},
-		Most:  {Frame: 224, Repair: 224, symbol: 224, backs: []int{1, 3}},
+		Some:  {Frame: 298, Repair: 149, symbol: 149, backs: []int{1, 2, 3}, steps: []int{3}},
+		Most:  {Frame: 224, Repair: 224, symbol: 224, backs: []int{1, 3}, steps: []int{1, 3}},
 	}}
 )
 

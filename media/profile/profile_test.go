@@ -23,6 +23,11 @@ func TestBounds(t *testing.T) {
 			}
 		}
 		for c, m := range p.mixes {
+			for i, back := range m.backs {
+				if got := m.Wait(back); got < back || i == len(m.backs)-1 && got != back || !slices.IsSorted(m.steps) {
+					t.Errorf("%s, care %d: %d is waited for, for what came %d later", p.Name, c, got, back)
+				}
+			}
 			if m.Frame > MaxFrame || m.Repair > MaxRepair || m.Frame+m.Repair > p.mixes[Least].Frame || m.Repair > 0 && (m.Frame%m.symbol != 0 || m.Repair%m.symbol != 0 || m.symbols() > mostSymbols || slices.Max(m.backs) > MaxBack || MaxBack >= memory) {
 				t.Errorf("%s, care %d: %+v", p.Name, c, m)
 			}
