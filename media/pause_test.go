@@ -7,6 +7,7 @@ import (
 	"github.com/pion/rtp"
 
 	"karat/media"
+	"karat/media/profile"
 )
 
 // A peer that wants no voice gets none, not even room tone; when it wants some
@@ -36,6 +37,30 @@ func TestItem39_PausedStreamSendsNoVoice(t *testing.T) {
 		}
 		if len(after)-len(before) < 49 {
 			t.Errorf("%d voice packets in the second after", len(after)-len(before))
+		}
+	})
+}
+
+// TestRepairsAfterAPause: what is sent after it repairs nothing until it is long enough
+// past: the peer still has what came before.
+func TestRepairsAfterAPause(t *testing.T) {
+	inRig(t, instantly, func(r *rig) {
+		r.talk()
+		time.Sleep(2 * time.Second)
+		r.alice.SetPaused(true)
+		before := len(r.alice.voice())
+		time.Sleep(time.Second)
+		r.alice.SetPaused(false)
+		time.Sleep(time.Second)
+		all := r.alice.voice()
+		first := -1
+		for i, b := range payloads(t, r.alice.keys, all)[before:] {
+			if _, v, ok := profile.Split(b); ok && v.Repair != nil && first < 0 {
+				first = i
+			}
+		}
+		if first != profile.MaxBack {
+			t.Errorf("the first repair is in packet %d after the pause, want %d", first, profile.MaxBack)
 		}
 	})
 }

@@ -57,6 +57,7 @@ type sender struct {
 	stopped bool
 	ready   encoded                  // leaves at the next tick
 	earlier [profile.MaxBack]encoded // left before it, the last one first
+	row     int                      // how many left since some were given up
 	repair  [profile.MaxRepair]byte
 	spare   [4 + codecs - 1]encoded // room tone of each shape, in place of a voice frame muted too late
 	reports reporter
@@ -309,7 +310,7 @@ func (s *Stream) transmit(tick int64) error {
 	}
 	if o.paused {
 		o.seal.pass(int64(o.profile.Samples))
-		clear(o.earlier[:]) // repairs would be of another time
+		o.breakRow()
 	} else {
 		b, err := o.sealReady()
 		if err != nil {
@@ -374,6 +375,16 @@ func (o *sender) sealReady() ([]byte, error) {
 func (o *sender) sentFrame(e *encoded) {
 	copy(o.earlier[1:], o.earlier[:])
 	o.earlier[0] = *e
+	o.row++
+}
+
+// breakRow notes that the time of a packet passed and none left: before and after it
+// numbers and times do not go together. Until as many have left as repairs are of,
+// there are none: the peer would take what it has from before for part of them. The
+// caller holds mu.
+func (o *sender) breakRow() {
+	clear(o.earlier[:])
+	o.row = 0
 }
 
 // spareOf is room tone of a shape.
@@ -387,12 +398,12 @@ func (o *sender) spareOf(s shape) *encoded {
 }
 
 // repairOf is the repair that goes with the frame that is ready; nil for none: its
-// mix has none, or no earlier frame had that mix, or one of them holds voice from
-// before the microphone was muted. The caller holds mu.
+// mix has none, or too little was sent before, or no earlier frame had that mix, or one
+// of them holds voice from before the microphone was muted. The caller holds mu.
 func (o *sender) repairOf() []byte {
 	care := o.ready.care
 	repair := o.repair[:o.profile.Mix(care).Repair]
-	if len(repair) == 0 {
+	if len(repair) == 0 || o.row < len(o.earlier) {
 		return nil
 	}
 	spoken := false
@@ -415,7 +426,7 @@ func (o *sender) pass(packets int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.seal.pass(packets * int64(o.profile.Samples))
-	clear(o.earlier[:]) // numbers and times do not go together any more
+	o.breakRow()
 }
 
 // makeReady encodes the frame of the next tick: what was captured over room
